@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    RGB: TypeAlias = NDArray[np.uint8]  # (H, W, 3), sRGB
-    Alpha: TypeAlias = NDArray[np.float32]  # (H, W), in [0, 1]; 1 keeps the pixel
-
+RGB: TypeAlias = "NDArray[np.uint8]"  # (H, W, 3), sRGB
+Alpha: TypeAlias = "NDArray[np.float32]"  # (H, W), in [0, 1]; 1 keeps the pixel
 Fact: TypeAlias = "float | int | str | None"
 Facts: TypeAlias = Mapping[str, Fact]
 

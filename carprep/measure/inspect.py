@@ -1,0 +1,97 @@
+"""Measure what tells a usable photo from a poor one; judge nothing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from carprep.photo import RGB, Facts
+
+SIDE = 256  # px; sharpness depends on scale, so it is always taken at this one
+RING = 0.03  # share of the shorter side that counts as border
+WHITE = 245
+PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
+SAME = 8  # of 255
+BAR_DARK = 20  # of 255; JPEG leaves black bars at up to about 12
+BAR_LEAST = 0.03  # share of the side; less is a dark edge, no bar
+
+
+def inspect(pixels: RGB) -> Facts:
+    """Scores of a whole photo, uint8 sRGB (H, W, 3): sharpness, light, border, bars; see `facts.SCHEMA`."""
+    small = _scaled(pixels)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
+    ring = _ring(small)
+    return {
+        "sharpness": round(float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item()) ** 2, 3),
+        "exposure": round(mean.item() / 255, 4),
+        "contrast": round(deviation.item() / 255, 4),
+        "uniform": _share_near_median(small[::4, ::4].reshape(-1, 3), SAME),
+        "border_white": round(float((ring.min(axis=1) >= WHITE).mean()), 4),
+        "border_plain": _share_near_median(ring, PLAIN),
+        "checkerboard": checkerboard(grey),
+        **bars(grey),
+    }
+
+
+def checkerboard(grey: np.ndarray) -> float:
+    """How much of the outermost tenth repeats like a painted checkerboard, 0 to 1.
+
+    A pixel counts where it equals the one two squares on and differs from the one a square on, both along the
+    border and across; the square's side is the one, of 3 to 24 px, for which most pixels count.
+    """
+    deep = max(8, min(grey.shape) // 10)
+    strips = [grey[:deep], grey[-deep:], grey[:, :deep].T, grey[:, -deep:].T]
+    light = np.concatenate([strip.ravel() for strip in strips])
+    levels = np.bincount(light >> 3, minlength=32)
+    # two light greys make a painted checkerboard; this spares the search in nearly every photo
+    if np.sort(levels)[-4:].sum() < 0.6 * light.size or light.std() < 3:
+        return 0.0
+    return round(max(_repeats(strips, square) for square in range(3, 25)), 4)
+
+
+def _repeats(strips: list[np.ndarray], square: int) -> float:
+    hits = [_repeat(strip.astype(np.int16), square) for strip in strips if strip.shape[1] > 4 * square]
+    return float(np.mean(hits)) if hits else 0.0
+
+
+def _repeat(strip: np.ndarray, square: int) -> float:
+    here, next_one, after = strip[:, : -2 * square], strip[:, square:-square], strip[:, 2 * square :]
+    along = (abs(here - after) <= SAME) & (abs(here - next_one) > SAME)
+    return float(along.mean())
+
+
+def bars(grey: np.ndarray) -> dict[str, float]:
+    """Black bars at the four edges, as shares of the side; 0 where there is none."""
+    dark_rows = (grey <= BAR_DARK).mean(axis=1) > 0.98
+    dark_columns = (grey <= BAR_DARK).mean(axis=0) > 0.98
+    found = {
+        "bar_top": _run(dark_rows),
+        "bar_bottom": _run(dark_rows[::-1]),
+        "bar_left": _run(dark_columns),
+        "bar_right": _run(dark_columns[::-1]),
+    }
+    return {name: (round(share, 4) if BAR_LEAST <= share < 0.5 else 0.0) for name, share in found.items()}
+
+
+def _run(dark: np.ndarray) -> float:
+    return float(np.argmin(dark)) / len(dark) if not dark.all() else 1.0
+
+
+def _scaled(pixels: RGB) -> RGB:
+    height, width = pixels.shape[:2]
+    scale = SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+
+
+def _ring(small: RGB) -> np.ndarray:
+    deep = max(1, round(RING * min(small.shape[:2])))
+    parts = (small[:deep], small[-deep:], small[deep:-deep, :deep], small[deep:-deep, -deep:])
+    return np.concatenate([part.reshape(-1, 3) for part in parts])
+
+
+def _share_near_median(colours: np.ndarray, near: int) -> float:
+    median = np.median(colours, axis=0)
+    return round(float((abs(colours - median).max(axis=1) <= near).mean()), 4)

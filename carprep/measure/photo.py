@@ -1,0 +1,204 @@
+"""Measure one photo: decode, inspect, fingerprint, look, cut out. A pure function of its bytes and a few settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from carprep import files, models
+from carprep.cache import Measured, Pictures, Reader
+from carprep.errors import BadPhoto
+from carprep.measure.colour import paint
+from carprep.measure.cutout import Main, cut, main_car, uncut, whole
+from carprep.measure.decode import Decoded, Limits, decode
+from carprep.measure.fingerprint import fingerprint
+from carprep.measure.inspect import inspect
+from carprep.measure.matting import refine
+from carprep.models.looker import Seen
+from carprep.photo import RGB, Facts, Reason, View
+from carprep.recipe import Recipe
+
+VERSION = 1  # counts up when a measurement changes, so that older ones are made again
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The part of a recipe that measuring depends on; with versions and weights it is the cache's key."""
+
+    look: str
+    detail: int
+    limits: Limits
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Settings:
+        """The settings in a recipe."""
+        return cls(recipe.look, recipe.detail, Limits(recipe.max_bytes, recipe.max_pixels, recipe.max_frames))
+
+    def identity(self, versions: dict[str, str]) -> bytes:
+        """16 bytes that differ wherever a measurement could differ."""
+        plain = {**asdict(self), "measure": VERSION, "looker": models.identity(self.look), "versions": versions}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()[:16]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One photo to measure: either a path on the disk, or the bytes themselves."""
+
+    key: str
+    path: bytes = b""
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a task: `measured` is None where the cache knows this photo already, or it could not be read.
+
+    Attributes:
+        sha256: of the bytes; None where they could not be read.
+        reason, detail: why they could not be read.
+    """
+
+    sha256: str | None
+    measured: Measured | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """Measures photos in a worker process: reads, asks the cache, measures what it does not know."""
+
+    settings: Settings
+    identity: bytes
+    cache: Path
+
+    def __call__(self, task: Task) -> Done:
+        """Measure one photo; a photo's own faults come back as its reason."""
+        try:
+            data = task.data if task.data is not None else files.read_bytes(task.path, self.settings.limits.bytes)
+        except FileNotFoundError:
+            return Done(None, None, Reason.VANISHED, "gone since it was listed")
+        except OSError as error:
+            return Done(None, None, Reason.UNREADABLE, f"the file cannot be read: {files.reason_of(error)}")
+        if data is None:
+            return Done(None, None, Reason.TOO_LARGE, f"more than {self.settings.limits.bytes:,} bytes")
+        sha256 = hashlib.sha256(data).hexdigest()
+        if _reader(self.cache).knows(sha256, self.identity):
+            return Done(sha256)
+        return Done(sha256, measure(data, sha256, self.settings))
+
+
+@lru_cache(maxsize=1)
+def _reader(folder: Path) -> Reader:
+    return Reader(folder)
+
+
+def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
+    """Everything about one photo's bytes.
+
+    Args:
+        data: the bytes of the file.
+        sha256: theirs, hex.
+        settings: what to measure it with.
+    """
+    try:
+        decoded = decode(data, settings.detail, settings.limits)
+    except BadPhoto as bad:
+        return Measured(sha256, {"bytes": len(data)}, b"", Pictures(None, None, None), bad.reason, bad.detail)
+    # seeded by the photo, not by what came before it: the same photo gives the same pixels in any order
+    cv2.setRNGSeed(int(sha256[:7], 16))
+    facts: dict[str, float | int | str | None] = {
+        "width": decoded.width,
+        "height": decoded.height,
+        "format": decoded.format,
+        "mode": decoded.mode,
+        "bytes": len(data),
+        **inspect(decoded.pixels),
+    }
+    prints, thumb = fingerprint(decoded.pixels)
+    facts.update(prints)
+    found, pictures = _find(data, decoded, facts, settings)
+    facts.update(found)
+    return Measured(sha256, facts, thumb, pictures)
+
+
+def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tuple[Facts, Pictures]:
+    """Ask the looker, and cut out what it found."""
+    if settings.look == "none":
+        return _frame(decoded), whole(decoded.pixels, settings.detail)
+    rows, columns = _without_bars(decoded.pixels, facts)
+    seen = models.load(settings.look)(np.ascontiguousarray(decoded.pixels[rows, columns]))
+    told = _told(seen)
+    alpha = np.zeros(decoded.pixels.shape[:2], np.float32)
+    if seen.alpha is not None:
+        alpha[rows, columns] = seen.alpha
+    main = main_car(alpha)
+    if main is None:
+        return {**told, "found": seen.reason or Reason.NO_CAR}, uncut(decoded.pixels, settings.detail)
+    pixels, main = _closer(data, decoded, main, settings)
+    scale = decoded.width / pixels.shape[1]
+    box = main.box
+    return {
+        **told,
+        **main.facts,
+        "found": "car",
+        "car_left": round(box.left * scale, 2),
+        "car_top": round(box.top * scale, 2),
+        "car_width": round(box.width * scale, 2),
+        "car_height": round(box.height * scale, 2),
+        "colour": paint(box.of(pixels), box.of(main.alpha)),
+    }, cut(pixels, main, settings.detail)
+
+
+def _frame(decoded: Decoded) -> Facts:
+    return {
+        "found": "frame",
+        "car_left": 0.0,
+        "car_top": 0.0,
+        "car_width": float(decoded.width),
+        "car_height": float(decoded.height),
+        "car_share": 1.0,
+    }
+
+
+def _without_bars(pixels: RGB, facts: Facts) -> tuple[slice, slice]:
+    """The part between black bars; they are no ground, and a looker would take them for one."""
+    height, width = pixels.shape[:2]
+    top, bottom, left, right = (float(facts[f"bar_{side}"] or 0) for side in ("top", "bottom", "left", "right"))
+    rows = slice(_inward(top, height), height - _inward(bottom, height))
+    columns = slice(_inward(left, width), width - _inward(right, width))
+    return rows, columns
+
+
+def _inward(share: float, side: int) -> int:
+    # one pixel in a hundred more: the bar's edge is soft
+    return min(side // 2 - 1, round((share + 0.01) * side)) if share else 0
+
+
+def _told(seen: Seen) -> dict[str, float | str | None]:
+    views = {} if seen.views is None else {_column(view): round(float(p), 5) for view, p in seen.views.items()}
+    p_left = None if seen.p_left is None else round(float(seen.p_left), 5)
+    return {**views, "p_left": p_left, "found_detail": seen.detail}
+
+
+def _column(view: View) -> str:
+    return f"p_{view.replace('-', '_')}"
+
+
+def _closer(data: bytes, decoded: Decoded, main: Main, settings: Settings) -> tuple[RGB, Main]:
+    """A small car in a large photo: decode again, larger, so that its crop has the detail that the photo has."""
+    have = main.box.longer
+    larger = min(max(decoded.width, decoded.height), settings.detail * settings.detail // have, 8 * settings.detail)
+    if have * 2 > settings.detail or larger <= max(decoded.pixels.shape) * 1.25:
+        return decoded.pixels, main
+    pixels = decode(data, larger, settings.limits).pixels
+    size = pixels.shape[1], pixels.shape[0]
+    alpha = refine(cv2.resize(main.alpha, size, interpolation=cv2.INTER_LINEAR), pixels)
+    found = main_car(alpha)
+    return (pixels, found) if found else (decoded.pixels, main)

@@ -1,0 +1,147 @@
+"""The ledger: one row for each photo that went in, as Parquet beside the zip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from carprep import files
+from carprep.decide.table import FACTS
+from carprep.errors import UsageError
+from carprep.photo import Photo, Reason
+
+SUFFIX = ".ledger.parquet"
+DECIDED = pa.schema(
+    [
+        ("key", pa.string()),
+        ("sha256", pa.string()),  # of the file's bytes; null where they could not be read
+        ("kept", pa.bool_()),
+        ("reason", pa.string()),  # null where kept
+        ("detail", pa.string()),
+        ("by_hand", pa.bool_()),
+        ("view", pa.string()),  # null where the looker knows none
+        ("facing", pa.string()),  # left, right or none, as in the photo; null where the looker knows none
+        ("mirrored", pa.bool_()),  # whether the picture in the zip is flipped
+        ("colour", pa.string()),
+        ("duplicate_of", pa.string()),  # the kept photo's key
+        ("member", pa.string()),  # path in the zip
+        ("member_sha256", pa.string()),  # of the picture's bytes, in the zip of the largest size
+        ("split", pa.string()),  # train or holdout; null where left out
+        ("source", pa.string()),
+        ("author", pa.string()),
+        ("licence", pa.string()),
+    ]
+)
+SCORES = pa.schema([field for field in FACTS if field.name not in DECIDED.names])
+# what names a photo comes first, its size next, the scores after
+SCHEMA = pa.schema([*DECIDED, *SCORES])
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A ledger in memory: its rows by key, and what the file says of its making.
+
+    Attributes:
+        table: the columns of `SCHEMA`.
+        about: `recipe` (TOML), `versions`, `zips` (file name to sha256 and size), `digest`, `funnel`.
+    """
+
+    table: pa.Table
+    about: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        """How many photos went in."""
+        return int(self.table.num_rows)
+
+    def __getitem__(self, key: str) -> Photo:
+        """One photo, whose facts are all its other columns.
+
+        Raises:
+            KeyError: no photo of that key went in.
+        """
+        row = self.find("key", key)
+        if row is None:
+            raise KeyError(key)
+        return photo(self.row(row))
+
+    def __iter__(self) -> Iterator[Photo]:
+        """All photos, in the order of their keys."""
+        for batch in self.table.to_batches(max_chunksize=1024):
+            yield from map(photo, batch.to_pylist())
+
+    def find(self, column: str, value: str) -> int | None:
+        """The first row with this value in a column; None where there is none."""
+        row = self.table[column].combine_chunks().index(value).as_py()
+        return None if row < 0 else int(row)
+
+    def row(self, index: int) -> dict[str, Any]:
+        """One row as a plain dictionary."""
+        return dict(self.table.slice(index, 1).to_pylist()[0])
+
+
+def photo(row: Mapping[str, Any]) -> Photo:
+    """A ledger's row as the value that flows through the rooms."""
+    facts = {name: value for name, value in row.items() if name not in ("key", "reason", "detail")}
+    reason = Reason(row["reason"]) if row["reason"] else None
+    return Photo(row["key"], facts, reason, row["detail"] or "")
+
+
+def write(path: Path, table: pa.Table, about: Mapping[str, Any]) -> None:
+    """Write a ledger, all of it or none of it; the same ledger gives the same bytes."""
+    metadata = {f"carprep.{name}": json.dumps(value, sort_keys=True) for name, value in about.items()}
+    with files.written(path) as file:
+        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd", store_schema=True)
+
+
+def read(path: Path) -> Ledger:
+    """Read the ledger of a zip, of one of its sizes, or by its own name.
+
+    Raises:
+        UsageError: there is none, or the file is none.
+    """
+    found = next((candidate for candidate in candidates(path) if candidate.is_file()), None)
+    if found is None:
+        raise UsageError(f"there is no ledger {candidates(path)[0]}; it is written beside the zip by carprep build")
+    try:
+        table = pq.read_table(found, partitioning=None)
+        about = {
+            name.decode().removeprefix("carprep."): json.loads(value)
+            for name, value in (table.schema.metadata or {}).items()
+            if name.startswith(b"carprep.")
+        }
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UsageError(f"{found} is no ledger of carprep: {str(error).splitlines()[0]}") from error
+    if not {"recipe", "funnel"} <= about.keys() or not {"key", "reason"} <= set(table.column_names):
+        raise UsageError(f"{found} is no ledger of carprep")
+    return Ledger(table, about)
+
+
+def path_of(zip_path: Path) -> Path:
+    """Where the ledger of a zip lies: cars.zip -> cars.ledger.parquet."""
+    return beside(zip_path, SUFFIX)
+
+
+def beside(zip_path: Path, suffix: str) -> Path:
+    """A file beside a zip: cars.zip -> cars + suffix."""
+    name = zip_path.name
+    return zip_path.with_name((name[:-4] if name.lower().endswith(".zip") else name) + suffix)
+
+
+def sized(zip_path: Path, size: int, sizes: tuple[int, ...]) -> Path:
+    """Where one size's zip lies: cars.zip, or cars-64.zip where there are several."""
+    return zip_path if len(sizes) == 1 else beside(zip_path, f"-{size}.zip")
+
+
+def candidates(path: Path) -> list[Path]:
+    """Where the ledger may be that a user means: by its own name, by the zip's, by a size's."""
+    if path.name.endswith(SUFFIX):
+        return [path]
+    own = path_of(path)
+    stem, dash, size = own.name.removesuffix(SUFFIX).rpartition("-")
+    return [own, own.with_name(stem + SUFFIX)] if dash and size.isdigit() else [own]
