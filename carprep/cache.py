@@ -156,10 +156,10 @@ class Cache:
         if self._bytes > MOST_WAITING or time.monotonic() - self._last > BREATH:
             self.flush()
 
-    def touch(self, rows: Iterable[Row]) -> None:
-        """Note that these rows were used today, so that pruning spares them."""
+    def touch(self, slots: Iterable[tuple[int, int]]) -> None:
+        """Note that these slots, each with the day it was last used, were used today: pruning spares them."""
         query = "UPDATE measured SET used = ? WHERE slot = ?"
-        self._waiting.extend((query, (self._today, row.slot)) for row in rows if row.used < self._today)
+        self._waiting.extend((query, (self._today, slot)) for slot, used in slots if used < self._today)
         self.flush()
 
     def flush(self) -> None:
@@ -212,10 +212,10 @@ class Cache:
                 found = self._db.execute(query, (bytes.fromhex(sha), settings)).fetchone() if sha else None
                 yield found and _row(*found)
 
-    def known(self, settings: bytes) -> set[bytes]:
-        """The sha256 of every photo measured with these settings."""
+    def knows(self, sha256: str, settings: bytes) -> bool:
+        """Whether this photo was measured with these settings."""
         with _clear(self.folder):
-            return {sha for (sha,) in self._db.execute("SELECT sha256 FROM measured WHERE settings = ?", (settings,))}
+            return _knows(self._db, sha256, settings)
 
     def thumbs(self) -> NDArray[np.uint8]:
         """All thumbnails, uint8 (slots, 32, 32, 3), mapped into memory and read only where they are looked at."""
@@ -247,9 +247,8 @@ class Reader:
 
     def knows(self, sha256: str, settings: bytes) -> bool:
         """Whether this photo was measured with these settings."""
-        query = "SELECT 1 FROM measured WHERE sha256 = ? AND settings = ?"
         with _clear(self.folder):
-            return self._db.execute(query, (bytes.fromhex(sha256), settings)).fetchone() is not None
+            return _knows(self._db, sha256, settings)
 
 
 @dataclass(frozen=True)
@@ -306,6 +305,11 @@ def database_name() -> str:
 def thumbs_name() -> str:
     """The file with the thumbnails, slot after slot."""
     return f"thumbs-{LAYOUT}.u8"
+
+
+def _knows(db: sqlite3.Connection, sha256: str, settings: bytes) -> bool:
+    query = "SELECT 1 FROM measured WHERE sha256 = ? AND settings = ?"
+    return db.execute(query, (bytes.fromhex(sha256), settings)).fetchone() is not None
 
 
 def _row(slot: int, facts: str, reason: str | None, detail: str, used: int) -> Row:

@@ -72,6 +72,10 @@ class Table:
         """A column of numbers, float64 (N,); NaN where it is missing."""
         return self.facts[name].to_numpy().astype(np.float64)
 
+    def numbers_at(self, row: int, names: Sequence[str]) -> list[float]:
+        """One row of some columns of numbers."""
+        return [float(self.facts[name][row].as_py()) for name in names]
+
     def texts(self, name: str) -> np.ndarray:
         """A column of texts, object (N,); None where it is missing."""
         return self.facts[name].to_numpy()

@@ -51,6 +51,7 @@ class Task:
     """One photo to measure: either a path on the disk, or the bytes themselves."""
 
     key: str
+    index: int = 0  # its row
     path: bytes = b""
     data: bytes | None = field(default=None, repr=False)
 

@@ -108,18 +108,34 @@ def read(path: Path) -> Ledger:
     found = next((candidate for candidate in candidates(path) if candidate.is_file()), None)
     if found is None:
         raise UsageError(f"there is no ledger {candidates(path)[0]}; it is written beside the zip by carprep build")
+    return Ledger(_read_table(found), about(found))
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What a ledger says of its making, without reading its rows.
+
+    Raises:
+        UsageError: there is no ledger there.
+    """
     try:
-        table = pq.read_table(found, partitioning=None)
-        about = {
+        metadata = pq.read_schema(path).metadata or {}
+        told = {
             name.decode().removeprefix("carprep."): json.loads(value)
-            for name, value in (table.schema.metadata or {}).items()
+            for name, value in metadata.items()
             if name.startswith(b"carprep.")
         }
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"{found} is no ledger of carprep: {str(error).splitlines()[0]}") from error
-    if not {"recipe", "funnel"} <= about.keys() or not {"key", "reason"} <= set(table.column_names):
-        raise UsageError(f"{found} is no ledger of carprep")
-    return Ledger(table, about)
+        raise UsageError(f"{path} is no ledger of carprep: {str(error).splitlines()[0]}") from error
+    if not {"recipe", "funnel"} <= told.keys():
+        raise UsageError(f"{path} is no ledger of carprep")
+    return told
+
+
+def _read_table(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
 def path_of(zip_path: Path) -> Path:

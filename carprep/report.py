@@ -1,0 +1,119 @@
+"""What a build tells of itself: the funnel, and where its files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carprep.photo import Reason
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from carprep.pack.ledger import Ledger
+
+# the funnel's steps, and the reasons that make each narrower than the one before
+STEPS: Mapping[str, tuple[Reason, ...]] = {
+    "readable": (
+        Reason.UNREADABLE, Reason.UNSUPPORTED, Reason.TOO_LARGE, Reason.NESTED_ARCHIVE, Reason.VANISHED,
+    ),
+    "unique": (Reason.DUPLICATE,),
+    "wanted_view": (Reason.NO_CAR, Reason.SEVERAL_CARS, Reason.CUT_OFF, Reason.WRONG_VIEW),
+    "kept": (Reason.EMPTY, Reason.BLURRED, Reason.BAD_CUTOUT, Reason.TOO_SMALL, Reason.DROPPED_BY_HAND),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many photos came through each step, and how many were left out for which reason.
+
+    Attributes:
+        found: rows of the ledger: every file in RAW.
+        left_out: by reason, in the order of the list of reasons; those that did not occur are not in it.
+        by_hand: how many a person kept or dropped.
+        held_out: of those kept, how many are in the split `holdout`.
+        folder_links, hidden_folders: passed over without a row.
+        looker: who looked.
+        knows_views: whether it tells views; else every view passes.
+        limit: how many photos were let in at most; None for all.
+    """
+
+    found: int
+    left_out: Mapping[str, int]
+    by_hand: int = 0
+    held_out: int = 0
+    folder_links: int = 0
+    hidden_folders: int = 0
+    looker: str = ""
+    knows_views: bool = True
+    limit: int | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many pictures there are in the end."""
+        return self.found - sum(self.left_out.values())
+
+    def steps(self) -> dict[str, int]:
+        """found, readable, unique, wanted_view, kept: each at most the one before."""
+        counts, left = {"found": self.found}, self.found
+        for step, reasons in STEPS.items():
+            left -= sum(self.left_out.get(reason, 0) for reason in reasons)
+            counts[step] = left
+        return counts
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` reads them back."""
+        return {**vars(self), "left_out": dict(self.left_out), **self.steps()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Funnel:
+        """What `to_json` wrote."""
+        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+
+    @classmethod
+    def count(cls, table: pa.Table, **about: Any) -> Funnel:
+        """Count a ledger's rows."""
+        reasons = table["reason"].to_pylist()
+        left_out = {str(reason): reasons.count(reason) for reason in Reason if reason in set(reasons)}
+        held_out = table["split"].to_pylist().count("holdout")
+        return cls(len(reasons), left_out, sum(table["by_hand"].to_pylist()), held_out, **about)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build did.
+
+    Attributes:
+        funnel: how many came through.
+        ledger: one row for each photo; also on the disk unless it was a dry run.
+        zips: size in px to the zip; empty in a dry run.
+        holdout_zips: the same for the held-out pictures, where they were asked apart.
+        files: the other files written: `ledger`, `sheet`, `left_out`.
+        unchanged: the files were there already, the same bytes, and were left alone.
+    """
+
+    funnel: Funnel
+    ledger: Ledger
+    zips: Mapping[int, Path] = field(default_factory=dict)
+    holdout_zips: Mapping[int, Path] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    unchanged: bool = False
+
+    @property
+    def kept(self) -> int:
+        """How many pictures there are."""
+        return self.funnel.kept
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `--json` prints them."""
+        zips = self.ledger.about.get("zips", {})
+        return {
+            **self.funnel.to_json(),
+            "zips": {str(size): str(path) for size, path in self.zips.items()},
+            "holdout_zips": {str(size): str(path) for size, path in self.holdout_zips.items()},
+            "sha256": {path.name: zips[path.name] for path in (*self.zips.values(), *self.holdout_zips.values())},
+            "files": {name: str(path) for name, path in self.files.items()},
+            "unchanged": self.unchanged,
+        }
