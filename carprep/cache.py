@@ -98,7 +98,9 @@ def opened(folder: Path | None, *, keep: bool = True) -> Iterator[Cache]:
     """Open a cache for a build; `keep=False` makes one that is gone afterwards."""
     with contextlib.ExitStack() as stack:
         if not keep:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="carprep-", ignore_cleanup_errors=True)))
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="carprep-", ignore_cleanup_errors=True))
+            )
         cache = Cache(folder or default_folder())
         stack.callback(cache.close)
         yield cache
@@ -124,7 +126,9 @@ class Cache:
             self._lock = _locked(folder, fcntl.LOCK_SH)
             self._thumbs = os.open(folder / thumbs_name(), os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise UsageError(f"cannot use the cache {folder}: {files.reason_of(error)}; choose another with --cache") from error
+            raise UsageError(
+                f"cannot use the cache {folder}: {files.reason_of(error)}; choose another with --cache"
+            ) from error
         with _clear(folder):
             self._db = _connect(folder / database_name())
             self._db.executescript(TABLES)
@@ -219,7 +223,7 @@ class Cache:
 
     def thumbs(self) -> NDArray[np.uint8]:
         """All thumbnails, uint8 (slots, 32, 32, 3), mapped into memory and read only where they are looked at."""
-        import numpy as np  # noqa: PLC0415 - `doctor` and `cache` need no arrays
+        import numpy as np  # `doctor` and `cache` need no arrays
 
         self.flush()
         length = os.fstat(self._thumbs).st_size // THUMB_BYTES * THUMB_BYTES

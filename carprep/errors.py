@@ -1,10 +1,10 @@
 """What can go wrong, sorted by who must act.
 
-    CarprepError
-    ├── UsageError    the caller: one clear line, exit 2
-    ├── BadPhoto      one photo: it becomes a row of the ledger with a reason, the run goes on
-    └── RunError      the run cannot be trusted: it stops, exit 1
-        └── StepBug   a step of ours failed in a way we did not foresee; names the step and the photo
+CarprepError
+├── UsageError    the caller: one clear line, exit 2
+├── BadPhoto      one photo: it becomes a row of the ledger with a reason, the run goes on
+└── RunError      the run cannot be trusted: it stops, exit 1
+    └── StepBug   a step of ours failed in a way we did not foresee; names the step and the photo
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read_bytes(path: str | Path, at_most: int) -> bytes | None:
+def read_bytes(path: str | bytes | Path, at_most: int) -> bytes | None:
     """The bytes of a regular file; None where it has more than `at_most`.
 
     Raises:

@@ -23,8 +23,9 @@ def console() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    from rich.console import Console  # noqa: PLC0415 - only where it is seen
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console  # only where it is seen
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description:<8}"),
@@ -38,7 +39,7 @@ def console() -> Iterator[Progress]:
 
 
 def _bar(bar: object) -> Progress:
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import Progress as Bar
 
     assert isinstance(bar, Bar)
     tasks: dict[str, tuple[int, float]] = {}

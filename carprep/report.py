@@ -63,6 +63,35 @@ class Funnel:
             counts[step] = left
         return counts
 
+    def lines(self) -> list[str]:
+        """One screen of words."""
+        views = "wanted view" if self.knows_views else f"one whole car ({self.looker} tells no views: all pass)"
+        names = {
+            "found": "found",
+            "readable": "readable",
+            "unique": "unique",
+            "wanted_view": views,
+            "kept": "kept",
+        }
+        widest = len(f"{self.found:,}")
+        lines = [f"{count:>{widest},}  {names[step]}" for step, count in self.steps().items()]
+        if self.held_out:
+            lines[-1] += f", {self.held_out:,} of them held out"
+        if self.left_out:
+            lines.append("left out:")
+            order = sorted(self.left_out.items(), key=lambda item: -item[1])
+            lines += [f"{count:>{widest},}  {reason}" for reason, count in order]
+        return lines + [f"({note})" for note in self._notes()]
+
+    def _notes(self) -> list[str]:
+        notes = {
+            f"{self.by_hand:,} decided by hand": self.by_hand,
+            f"{self.folder_links:,} links to folders not followed": self.folder_links,
+            f"{self.hidden_folders:,} hidden folders passed over": self.hidden_folders,
+            f"only the first {self.limit or 0:,} were let in": self.limit,
+        }
+        return [note for note, count in notes.items() if count]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` reads them back."""
         return {**vars(self), "left_out": dict(self.left_out), **self.steps()}
@@ -105,6 +134,14 @@ class Report:
     def kept(self) -> int:
         """How many pictures there are."""
         return self.funnel.kept
+
+    def lines(self) -> list[str]:
+        """One screen of words: the funnel, then where everything lies."""
+        zips = [*self.zips.values(), *self.holdout_zips.values()]
+        kinds = {"ledger": "ledger", "sheet": "kept", "left_out": "left out"}
+        lines = [f"zip:       {path}" + (" (unchanged)" if self.unchanged else "") for path in zips]
+        lines += [f"{kinds[name] + ':':<10} {path}" for name, path in self.files.items()]
+        return [*self.funnel.lines(), *lines]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `--json` prints them."""

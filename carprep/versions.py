@@ -10,7 +10,12 @@ from carprep.version import VERSION
 
 # what touches pixels or bytes; opencv has several distributions of the one module
 LIBRARIES = ("imagehash", "numpy", "pillow", "pyarrow", "scipy")
-OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,14 @@ from carprep.recipe import Recipe
 # the first reason counts, so what is wrong with the photo comes before what is wrong with the car in it;
 # duplicates come last: a copy of a photo that is left out must not be left out for it
 PHOTO = (quality.empty, quality.blurred)
-CAR = (quality.no_car, wrong_view, quality.several_cars, quality.bad_cutout, quality.cut_off, quality.too_small)
+CAR = (
+    quality.no_car,
+    wrong_view,
+    quality.several_cars,
+    quality.bad_cutout,
+    quality.cut_off,
+    quality.too_small,
+)
 
 
 def decide(table: Table, recipe: Recipe, thumbs: np.ndarray, complete: bool = True) -> Table:

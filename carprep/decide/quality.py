@@ -34,7 +34,9 @@ def no_car(table: Table, recipe: Recipe) -> Table:
     nothing = found == Reason.NO_CAR
     table = table.mark(nothing, Reason.NO_CAR, {i: said[i] or "no car was found" for i in _rows(nothing)})
     little = (found == "car") & (share < recipe.min_car_share)
-    words = {i: f"what was found fills {share[i]:.1%} of it; at least {recipe.min_car_share:.1%}" for i in _rows(little)}
+    words = {
+        i: f"what was found fills {share[i]:.1%} of it; at least {recipe.min_car_share:.1%}" for i in _rows(little)
+    }
     return table.mark(little, Reason.NO_CAR, words)
 
 
@@ -42,7 +44,10 @@ def several_cars(table: Table, recipe: Recipe) -> Table:
     """Leave out photos with a second car of about the main one's size."""
     stray = table.numbers("car_stray")
     where = stray > recipe.max_stray
-    words = {i: f"a second one of {stray[i]:.0%} of the main one's area; at most {recipe.max_stray:.0%}" for i in _rows(where)}
+    words = {
+        i: f"a second one of {stray[i]:.0%} of the main one's area; at most {recipe.max_stray:.0%}"
+        for i in _rows(where)
+    }
     return table.mark(where, Reason.SEVERAL_CARS, words)
 
 
@@ -64,7 +69,10 @@ def cut_off(table: Table, recipe: Recipe) -> Table:
     """Leave out cars that leave the photo."""
     touch = table.numbers("car_touch")
     where = touch > recipe.max_touch
-    words = {i: f"{touch[i]:.0%} of its outline lies on the photo's edge; at most {recipe.max_touch:.0%}" for i in _rows(where)}
+    words = {
+        i: f"{touch[i]:.0%} of its outline lies on the photo's edge; at most {recipe.max_touch:.0%}"
+        for i in _rows(where)
+    }
     return table.mark(where, Reason.CUT_OFF, words)
 
 

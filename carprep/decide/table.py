@@ -66,11 +66,11 @@ class Table:
     @property
     def wanted(self) -> np.ndarray:
         """bool (N,): which photos have no reason against them so far."""
-        return np.equal(self.reasons, None)
+        return np.array([reason is None for reason in self.reasons], bool)
 
     def numbers(self, name: str) -> np.ndarray:
         """A column of numbers, float64 (N,); NaN where it is missing."""
-        return self.facts[name].to_numpy().astype(np.float64)
+        return np.asarray(self.facts[name].to_numpy(), np.float64)
 
     def numbers_at(self, row: int, names: Sequence[str]) -> list[float]:
         """One row of some columns of numbers."""
@@ -78,7 +78,7 @@ class Table:
 
     def texts(self, name: str) -> np.ndarray:
         """A column of texts, object (N,); None where it is missing."""
-        return self.facts[name].to_numpy()
+        return np.asarray(self.facts[name].to_numpy(), object)
 
     def mark(self, where: np.ndarray, reason: Reason, details: Mapping[int, str] | str) -> Table:
         """Leave out those photos that are still wanted; a photo has one reason, the first."""
@@ -134,7 +134,9 @@ def _batches(rows: Iterable[Known]) -> Iterator[list[Known]]:
 
 
 def _columns(facts: Sequence[Mapping[str, Fact]]) -> pa.RecordBatch:
-    return pa.record_batch([pa.array([f.get(n) for f in facts], t) for n, t in zip(FACTS.names, FACTS.types, strict=True)], FACTS)
+    return pa.record_batch(
+        [pa.array([f.get(n) for f in facts], t) for n, t in zip(FACTS.names, FACTS.types, strict=True)], FACTS
+    )
 
 
 def _objects(values: Sequence[Any]) -> np.ndarray:

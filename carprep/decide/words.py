@@ -40,7 +40,9 @@ def rows_of(table: Table, recipe: Recipe, complete: bool = True) -> tuple[np.nda
 
 def drop_by_hand(table: Table, drop: np.ndarray, recipe: Recipe) -> Table:
     """Leave out what a person drops."""
-    table = table.mark(drop, Reason.DROPPED_BY_HAND, {int(i): _note(table, int(i), recipe) for i in np.flatnonzero(drop)})
+    table = table.mark(
+        drop, Reason.DROPPED_BY_HAND, {int(i): _note(table, int(i), recipe) for i in np.flatnonzero(drop)}
+    )
     return replace(table, by_hand=table.by_hand | drop)
 
 
@@ -69,5 +71,7 @@ def _by_hash(table: Table, word: Word) -> list[int]:
 
 def _note(table: Table, row: int, recipe: Recipe) -> str:
     key, sha256 = table.keys[row], table.hashes[row]
-    notes = (w.note for w in recipe.words if w.photo == key or (is_hash(w.photo) and sha256.startswith(w.photo.lower())))
+    notes = (
+        w.note for w in recipe.words if w.photo == key or (is_hash(w.photo) and sha256.startswith(w.photo.lower()))
+    )
     return next(filter(None, notes), "a person said drop")

@@ -209,8 +209,9 @@ def processors() -> int:
 def _launch() -> _Worker:
     ours, theirs = Pipe(duplex=True)
     package = str(Path(__file__).parents[2])
-    code = f"import sys; sys.path.insert(0, {package!r}); from carprep.engines.worker import serve; serve({theirs.fileno()})"
-    single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    serve = f"from carprep.engines.worker import serve; serve({theirs.fileno()})"
+    code = f"import sys; sys.path.insert(0, {package!r}); {serve}"
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
         process = subprocess.Popen(
             [sys.executable, "-c", code],

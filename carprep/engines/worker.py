@@ -30,7 +30,7 @@ def serve(descriptor: int) -> None:
             answer: tuple[Any, ...] = (True, function(argument))
         except CarprepError as error:
             answer = (False, error, "")
-        except Exception as error:  # noqa: BLE001 - the one broad except: the asker names the step and the photo
+        except Exception as error:  # the one broad except: the asker names the step and the photo
             answer = (False, repr(error), traceback.format_exc())
         try:
             connection.send(answer)
@@ -50,6 +50,6 @@ def _settle() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the asker, who closes the socket
     os.nice(1)  # the asker hands out the work: it must never wait for those who wait for it
     sys.stdout = sys.stderr  # a library that prints must not mix with what the command prints
-    import cv2  # noqa: PLC0415 - only here, so that the asker's own start stays light
+    import cv2  # only here, so that the asker's own start stays light
 
     cv2.setNumThreads(1)  # one photo a process: threads inside it would only get in each other's way

@@ -16,7 +16,11 @@ from carprep.ingest.listing import Listing, Origin, is_hidden, key_of, leaves, n
 from carprep.photo import Reason
 
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError)
-UNREADABLE = (*BROKEN, RuntimeError, NotImplementedError)  # zipfile's words for encrypted and oddly packed members
+UNREADABLE = (
+    *BROKEN,
+    RuntimeError,
+    NotImplementedError,
+)  # zipfile's words for encrypted and oddly packed members
 
 
 def list_archive(root: bytes) -> Listing:
@@ -39,7 +43,7 @@ def list_archive(root: bytes) -> Listing:
     return Listing(root, unique(origins), hidden_folders=len(hidden))
 
 
-def read_members(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | None | str]]:
+def read_members(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | str | None]]:
     """The bytes of these members, in the archive's own order.
 
     Yields:
@@ -104,11 +108,11 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[int, tarfile.TarInfo]]:
     number = 0
     while (info := archive.next()) is not None:
         yield number, info
-        archive.members.clear()  # tarfile remembers every member: a million of them is a gigabyte
+        archive.members = []  # type: ignore[attr-defined] # tarfile remembers every member: a million of them is a gigabyte
         number += 1
 
 
-def _read_zip(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | None | str]]:
+def _read_zip(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | str | None]]:
     with zipfile.ZipFile(os.fsdecode(root)) as archive:
         infos = archive.infolist()
         for number in sorted(members, key=lambda n: infos[n].header_offset):
@@ -121,7 +125,7 @@ def _read_zip(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[in
                 yield number, data if len(data) <= at_most else None
 
 
-def _read_tar(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | None | str]]:
+def _read_tar(root: bytes, members: set[int], at_most: int) -> Iterator[tuple[int, bytes | str | None]]:
     with tarfile.open(os.fsdecode(root), "r:*") as archive:
         for number, info in _members(archive):
             if number not in members:

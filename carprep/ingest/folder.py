@@ -39,7 +39,14 @@ class _Walk:
                 if folder == root:
                     raise
                 # what lies in it cannot be counted, but that something is missing must show
-                yield Origin(self._key(folder) + "/", folder, None, None, Reason.UNREADABLE, _words(error, "the folder"))
+                yield Origin(
+                    self._key(folder) + "/",
+                    folder,
+                    None,
+                    None,
+                    Reason.UNREADABLE,
+                    _words(error, "the folder"),
+                )
                 continue
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):

@@ -99,7 +99,12 @@ def main_car(alpha: Alpha) -> Main | None:
 
 def _facts(alpha: Alpha, box: Box, stray: float) -> dict[str, float]:
     solid = alpha > SOLID
-    edge = (solid[:RIM].any(axis=0), solid[-RIM:].any(axis=0), solid[:, :RIM].any(axis=1), solid[:, -RIM:].any(axis=1))
+    edge = (
+        solid[:RIM].any(axis=0),
+        solid[-RIM:].any(axis=0),
+        solid[:, :RIM].any(axis=1),
+        solid[:, -RIM:].any(axis=1),
+    )
     covered = float((alpha > EDGE).sum())
     return {
         "car_share": round(float(alpha.mean()), 5),

@@ -19,7 +19,19 @@ from carprep.errors import BadPhoto
 from carprep.photo import RGB, Reason
 
 # A closed list: Pillow also opens formats that start other programs (EPS) or carry no picture.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "PPM", "JPEG2000", "ICO")  # JPEG opens MPO too
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "DIB",
+    "TIFF",
+    "AVIF",
+    "PPM",
+    "JPEG2000",
+    "ICO",
+)  # JPEG opens MPO too
 # what Pillow's decoders raise on broken bytes, found by feeding them broken bytes
 BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
@@ -124,10 +136,10 @@ def _unidentified(data: bytes, error: BaseException) -> BadPhoto:
         return BadPhoto(Reason.UNSUPPORTED, "HEIC; to read it: pip install pillow-heif")
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
         return BadPhoto(Reason.UNREADABLE, "a broken AVIF, or this Pillow reads none")
-    name = "WEBP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else _picture(head)
-    if name:
+    kind = "WEBP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else _picture(head)
+    if kind:
         words = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else _words(error)
-        return BadPhoto(Reason.UNREADABLE, f"a broken {name}: {words}")
+        return BadPhoto(Reason.UNREADABLE, f"a broken {kind}: {words}")
     return BadPhoto(Reason.UNSUPPORTED, "no picture of a kind that we read")
 
 
@@ -236,7 +248,7 @@ def _no_pixel_limit() -> Iterator[None]:
 def _formats() -> tuple[str, ...]:
     """Our formats as far as this Pillow has them; HEIC where the extra package is installed."""
     with contextlib.suppress(ImportError):
-        import pillow_heif  # noqa: PLC0415 - optional
+        import pillow_heif  # optional
 
         pillow_heif.register_heif_opener()
     Image.init()

@@ -18,7 +18,10 @@ SCHEMA: Final[Mapping[str, tuple[type, str]]] = {
     "uniform": (float, "share of the picture within 8 of 255 of its median colour"),
     "border_white": (float, "share of the outermost 3 % that is white (245 and more in each channel)"),
     "border_plain": (float, "share of the outermost 3 % within 24 of 255 of its median colour"),
-    "checkerboard": (float, "share of the outermost 10 % that repeats like a painted transparency checkerboard"),
+    "checkerboard": (
+        float,
+        "share of the outermost 10 % that repeats like a painted transparency checkerboard",
+    ),
     "bar_top": (float, "share of the height that is a black bar at the top"),
     "bar_bottom": (float, "share of the height that is a black bar at the bottom"),
     "bar_left": (float, "share of the width that is a black bar at the left"),

@@ -60,4 +60,4 @@ def refine(alpha: Alpha, pixels: RGB, radius: int = 8, smooth: float = 1e-3) -> 
     variance = _box(guide * guide, radius) - mean_guide**2
     slope = (_box(guide * alpha, radius) - mean_guide * mean_alpha) / (variance + smooth)
     offset = mean_alpha - slope * mean_guide
-    return np.clip(_box(slope, radius) * guide + _box(offset, radius), 0, 1)
+    return np.asarray(np.clip(_box(slope, radius) * guide + _box(offset, radius), 0, 1), np.float32)

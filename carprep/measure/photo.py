@@ -42,7 +42,12 @@ class Settings:
 
     def identity(self, versions: dict[str, str]) -> bytes:
         """16 bytes that differ wherever a measurement could differ."""
-        plain = {**asdict(self), "measure": VERSION, "looker": models.identity(self.look), "versions": versions}
+        plain = {
+            **asdict(self),
+            "measure": VERSION,
+            "looker": models.identity(self.look),
+            "versions": versions,
+        }
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()[:16]
 
 
@@ -200,6 +205,7 @@ def _closer(data: bytes, decoded: Decoded, main: Main, settings: Settings) -> tu
         return decoded.pixels, main
     pixels = decode(data, larger, settings.limits).pixels
     size = pixels.shape[1], pixels.shape[0]
-    alpha = refine(cv2.resize(main.alpha, size, interpolation=cv2.INTER_LINEAR), pixels)
+    coarse = cv2.resize(main.alpha, size, interpolation=cv2.INTER_LINEAR)
+    alpha = refine(np.asarray(coarse, np.float32), pixels)
     found = main_car(alpha)
     return (pixels, found) if found else (decoded.pixels, main)

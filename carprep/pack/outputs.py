@@ -58,7 +58,9 @@ class Outputs:
         source, taken = raw.resolve(), [path.resolve() for path in self.all]
         for path in taken:
             if path == source or source in path.parents:
-                raise UsageError(f"{path.name} would lie in {raw}, where the next build would find it; put it elsewhere")
+                raise UsageError(
+                    f"{path.name} would lie in {raw}, where the next build would find it; put it elsewhere"
+                )
             if path.is_dir():
                 raise UsageError(f"cannot write {path}: it is a folder")
         if len(set(taken)) < len(taken):

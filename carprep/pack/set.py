@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from carprep import files, models
@@ -49,7 +48,7 @@ class Set:
 
     def report(self) -> Report:
         """What would be written, for a dry run."""
-        rows = self._rows(TRAIN_ONLY)
+        rows = self._rows(None)
         return Report(self._funnel(rows), Ledger(rows, self._about(rows)))
 
     def record(self, outputs: Outputs, cache: Path) -> Report:
@@ -126,7 +125,7 @@ class Set:
     @cached_property
     def _mirrored(self) -> np.ndarray:
         face, facings = self.recipe.face, self.table.facings
-        return self.table.wanted & (face != "keep") & (facings == OTHER.get(face, ""))
+        return np.asarray(self.table.wanted & (face != "keep") & (facings == OTHER.get(face)), bool)
 
     def _order(self, row: int) -> Order:
         table = self.table
@@ -138,7 +137,7 @@ class Set:
         return Order(table.keys[row], int(table.slots[row]), bool(self._mirrored[row]), box)
 
     def _rows(self, outputs: Outputs | None) -> pa.Table:
-        """The ledger's rows; the members' hashes are still missing."""
+        """The ledger's rows; the members' hashes are still missing. Without outputs all are numbered as in one zip."""
         table = self.table
         columns = {
             "key": table.keys,
@@ -229,9 +228,6 @@ class Set:
 
         beside = {"ledger": outputs.ledger, "sheet": outputs.sheet, "left_out": outputs.left_out}
         return Report(self._funnel(written.table), written, zips(TRAIN), zips(HOLDOUT), beside, unchanged)
-
-
-TRAIN_ONLY = None  # no outputs are planned: all members are numbered as in one zip
 
 
 def _about_picture(line: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The main job: ingest → measure → decide → render → pack."""
+"""The main job: ingest → measure → decide → render → pack.
+
+Not named build.py: a module of that name would hide the function `carprep.build`.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,8 @@ def measured(
     """Measure what the cache does not know, and gather the facts of all photos."""
     settings = Settings.of(recipe)
     identity = settings.identity(versions())
-    hashes, problems = _known(listing, store, identity, verify), {}
+    hashes = _known(listing, store, identity, verify)
+    problems: dict[int, tuple[Reason | None, str]] = {}
     measurer = Measurer(settings, identity, store.folder)
     todo = [i for i, origin in enumerate(listing.origins) if hashes[i] is None and origin.reason is None]
     tasks = _tasks(listing, todo, settings.limits.bytes, problems)
@@ -188,4 +192,3 @@ def _balance(listing: Listing, table: Table) -> None:
     bare = table.wanted & (table.slots < 0)
     if bare.any():
         raise RunError(f"{table.keys[int(bare.argmax())]} was kept without a picture: a bug of carprep, please report")
-

@@ -1,0 +1,149 @@
+"""Check this machine: versions, models, graphics processors, cache and disk, and what to do about each shortfall."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from carprep import cache, files, models
+from carprep.engines.local import processors
+from carprep.errors import CarprepError
+from carprep.versions import OPENCV, of
+
+LOW_DISK = 5e9  # bytes; a cache takes about 0.1 MB a photo, so this is 50,000 photos
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        state: ok, note (nothing is broken, but something could be had) or wrong.
+        name, found: what was looked at, and what it is.
+        advice: what to do; empty where nothing needs doing.
+    """
+
+    state: str
+    name: str
+    found: str
+    advice: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line for the terminal."""
+        mark = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}[self.state]
+        return f"{mark} {self.name}: {self.found}" + (f" -> {self.advice}" if self.advice else "")
+
+
+def examine(folder: Path | None = None) -> list[Finding]:
+    """Look at everything; `folder` is the cache's, None the default one."""
+    folder = folder or cache.default_folder()
+    return [*_python(), *_libraries(), *_models(), *_graphics(), *_cache(folder), *_disk(folder)]
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("ok", "Python", f"{version}, {processors()} processors")
+
+
+def _libraries() -> Iterator[Finding]:
+    for name in ("numpy", "pillow", "imagehash", "pyarrow", "typer"):
+        yield _library(name)
+    found = [(name, of(name)) for name in OPENCV if of(name)]
+    words = ", ".join(f"{name} {version}" for name, version in found)
+    if not found:
+        yield Finding("wrong", "OpenCV", "missing", "pip install opencv-python-headless")
+    elif len(found) > 1:
+        names = " ".join(name for name, _ in found)
+        advice = f"they overwrite each other: pip uninstall -y {names}; pip install opencv-python-headless"
+        yield Finding("wrong", "OpenCV", words, advice)
+    else:
+        yield Finding("ok", "OpenCV", words)
+    heif = of("pillow-heif")
+    yield Finding(
+        "ok" if heif else "note",
+        "HEIC",
+        heif or "not read",
+        "" if heif else "for phones' photos: pip install pillow-heif",
+    )
+
+
+def _library(name: str) -> Finding:
+    version = of(name)
+    return Finding("ok", name, version) if version else Finding("wrong", name, "missing", f"pip install {name}")
+
+
+def _models() -> Iterator[Finding]:
+    yield Finding("ok", "looker border", "needs no weights")
+    yield Finding("ok", "looker none", "needs no weights")
+    for state in models.rembg_states():
+        yield Finding(state.state, f"looker rembg:{state.name}", state.found, state.advice)
+
+
+def _graphics() -> Iterator[Finding]:
+    yield _onnxruntime()
+    if find_spec("torch") is None:
+        yield Finding("note", "torch", "not installed", "to train on a set: pip install torch torchvision")
+        return
+    import torch
+
+    seen = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    advice = "" if seen else "training runs on the processor; for a GPU install its driver and a CUDA build of torch"
+    found = f"{torch.__version__}, sees {', '.join(seen) or 'no GPU'}"
+    yield Finding("ok" if seen else "note", "torch", found, advice)
+
+
+def _onnxruntime() -> Finding:
+    plain, gpu = of("onnxruntime"), of("onnxruntime-gpu")
+    if plain and gpu:
+        advice = (
+            "they overwrite each other: pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
+        )
+        return Finding("wrong", "onnxruntime", f"{plain}, and onnxruntime-gpu {gpu}", advice)
+    if find_spec("onnxruntime") is None:
+        return Finding("note", "onnxruntime", "not installed", 'for rembg lookers: pip install "carprep[rembg]"')
+    import onnxruntime
+
+    providers = onnxruntime.get_available_providers()
+    return Finding(
+        "ok",
+        "onnxruntime",
+        f"{plain or gpu}, GPU {'seen' if 'CUDAExecutionProvider' in providers else 'not seen'}",
+    )
+
+
+def _cache(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        yield Finding("ok", "cache", f"{folder}, empty")
+        return
+    try:
+        size = cache.size_of(folder)
+        if not os.access(folder, os.W_OK):
+            yield Finding(
+                "wrong",
+                "cache",
+                f"{folder} cannot be written to",
+                "choose another with --cache, or set XDG_CACHE_HOME",
+            )
+            return
+    except (CarprepError, OSError) as error:
+        words = files.reason_of(error) if isinstance(error, OSError) else str(error)
+        yield Finding("wrong", "cache", words, f"remove {folder}: it only costs measuring again")
+        return
+    yield Finding(
+        "ok",
+        "cache",
+        f"{folder}, {size.photos:,} photos, {size.bytes / 1e6:,.0f} MB (carprep cache prune makes it smaller)",
+    )
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    exists = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(exists).free
+    advice = "" if free > LOW_DISK else "free some space, or put the cache elsewhere with --cache"
+    yield Finding("ok" if free > LOW_DISK else "note", "disk of the cache", f"{free / 1e9:,.1f} GB free", advice)
