@@ -19,7 +19,7 @@ from carprep.files import Stamp
 from carprep.ingest.archive import read_members
 from carprep.ingest.listing import Listing
 from carprep.ingest.raw import list_raw
-from carprep.measure.photo import Done, Measurer, Settings, Task
+from carprep.measure.task import Done, Measurer, Settings, Task
 from carprep.pack.outputs import Outputs
 from carprep.pack.set import Set
 from carprep.photo import Reason

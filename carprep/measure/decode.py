@@ -10,12 +10,14 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from carprep.errors import BadPhoto
+from carprep.measure.task import Limits
 from carprep.photo import RGB, Reason
 
 # A closed list: Pillow also opens formats that start other programs (EPS) or carry no picture.
@@ -68,15 +70,6 @@ PICTURES = {
     b"MM\x00*": "TIFF",
 }
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a file may be before it is decoded; see the recipe."""
-
-    bytes: int
-    pixels: int
-    frames: int
 
 
 @dataclass(frozen=True)
@@ -251,7 +244,11 @@ def _formats() -> tuple[str, ...]:
         import pillow_heif  # optional
 
         pillow_heif.register_heif_opener()
-    Image.init()
+    # one by one: Image.init() would load fifty plug-ins that we never ask, a tenth of a second in each worker
+    Image.preinit()
+    for plugin in ("Avif", "Ico", "Jpeg2K", "Mpo", "Tiff", "WebP"):
+        with contextlib.suppress(ImportError):
+            import_module(f"PIL.{plugin}ImagePlugin")
     return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
 
 

@@ -10,13 +10,17 @@ from PIL import Image
 from carprep.photo import RGB, Facts
 
 THUMB = 32  # px; enough to tell paints and plates' places, and 3 KB a photo
-GREY = 128  # px; the hash works on 32 px, so Pillow's own filter has enough to average over
+GREY = 32  # px; what the hash works on
 
 
-def fingerprint(pixels: RGB) -> tuple[Facts, bytes]:
-    """Hashes as facts, and the thumbnail: uint8 sRGB (32, 32, 3), the photo squashed to a square."""
-    grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (GREY, GREY), interpolation=cv2.INTER_AREA)
-    thumb = cv2.resize(pixels, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
+def fingerprint(small: RGB) -> tuple[Facts, bytes]:
+    """Hashes as facts, and the thumbnail: uint8 sRGB (32, 32, 3), the photo squashed to a square.
+
+    Args:
+        small: uint8 sRGB (H, W, 3), the whole photo at about 256 px.
+    """
+    grey = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (GREY, GREY), interpolation=cv2.INTER_AREA)
+    thumb = cv2.resize(small, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
     facts = {"phash": _phash(grey), "phash_mirrored": _phash(grey[:, ::-1])}
     return facts, np.ascontiguousarray(thumb).tobytes()
 

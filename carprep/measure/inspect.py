@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -12,22 +14,27 @@ RING = 0.03  # share of the shorter side that counts as border
 WHITE = 245
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
 SAME = 8  # of 255
+DOTS = 32  # px; enough to tell how much of a picture is one colour
 BAR_DARK = 20  # of 255; JPEG leaves black bars at up to about 12
 BAR_LEAST = 0.03  # share of the side; less is a dark edge, no bar
 
 
-def inspect(pixels: RGB) -> Facts:
-    """Scores of a whole photo, uint8 sRGB (H, W, 3): sharpness, light, border, bars; see `facts.SCHEMA`."""
-    small = _scaled(pixels)
+def inspect(small: RGB) -> Facts:
+    """Scores of a whole photo: sharpness, light, border, bars; see `facts.SCHEMA`.
+
+    Args:
+        small: uint8 sRGB (H, W, 3), as `scaled` makes it.
+    """
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
     ring = _ring(small)
+    dots = cv2.resize(small, (DOTS, DOTS), interpolation=cv2.INTER_AREA).reshape(-1, 1, 3)
     return {
         "sharpness": round(float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item()) ** 2, 3),
         "exposure": round(mean.item() / 255, 4),
         "contrast": round(deviation.item() / 255, 4),
-        "uniform": _share_near_median(small[::4, ::4].reshape(-1, 3), SAME),
-        "border_white": round(float((ring.min(axis=1) >= WHITE).mean()), 4),
+        "uniform": _share_near_median(dots, SAME),
+        "border_white": _share(ring, (WHITE, WHITE, WHITE), (255, 255, 255)),
         "border_plain": _share_near_median(ring, PLAIN),
         "checkerboard": checkerboard(grey),
         **bars(grey),
@@ -41,12 +48,11 @@ def checkerboard(grey: np.ndarray) -> float:
     border and across; the square's side is the one, of 3 to 24 px, for which most pixels count.
     """
     deep = max(8, min(grey.shape) // 10)
-    strips = [grey[:deep], grey[-deep:], grey[:, :deep].T, grey[:, -deep:].T]
-    light = np.concatenate([strip.ravel() for strip in strips])
-    levels = np.bincount(light >> 3, minlength=32)
+    levels = cv2.calcHist([grey[:deep], grey[-deep:]], [0], None, [32], [0, 256])
     # two light greys make a painted checkerboard; this spares the search in nearly every photo
-    if np.sort(levels)[-4:].sum() < 0.6 * light.size or light.std() < 3:
+    if np.sort(levels, axis=None)[-4:].sum() < 0.6 * 2 * deep * grey.shape[1] or grey[:deep].std() < 3:
         return 0.0
+    strips = [grey[:deep], grey[-deep:], grey[:, :deep].T, grey[:, -deep:].T]
     return round(max(_repeats(strips, square) for square in range(3, 25)), 4)
 
 
@@ -63,8 +69,9 @@ def _repeat(strip: np.ndarray, square: int) -> float:
 
 def bars(grey: np.ndarray) -> dict[str, float]:
     """Black bars at the four edges, as shares of the side; 0 where there is none."""
-    dark_rows = (grey <= BAR_DARK).mean(axis=1) > 0.98
-    dark_columns = (grey <= BAR_DARK).mean(axis=0) > 0.98
+    dark = (grey <= BAR_DARK).view(np.uint8)
+    dark_rows = cv2.reduce(dark, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > 0.98 * grey.shape[1]
+    dark_columns = cv2.reduce(dark, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > 0.98 * grey.shape[0]
     found = {
         "bar_top": _run(dark_rows),
         "bar_bottom": _run(dark_rows[::-1]),
@@ -78,7 +85,8 @@ def _run(dark: np.ndarray) -> float:
     return float(np.argmin(dark)) / len(dark) if not dark.all() else 1.0
 
 
-def _scaled(pixels: RGB) -> RGB:
+def scaled(pixels: RGB) -> RGB:
+    """A picture with its longest side at 256 px, made smaller or larger."""
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -88,10 +96,17 @@ def _scaled(pixels: RGB) -> RGB:
 
 def _ring(small: RGB) -> np.ndarray:
     deep = max(1, round(RING * min(small.shape[:2])))
-    parts = (small[:deep], small[-deep:], small[deep:-deep, :deep], small[deep:-deep, -deep:])
-    return np.concatenate([part.reshape(-1, 3) for part in parts])
+    # every second pixel will do
+    parts = (small[:deep, ::2], small[-deep:, ::2], small[deep:-deep:2, :deep], small[deep:-deep:2, -deep:])
+    return np.concatenate([part.reshape(-1, 1, 3) for part in parts])
 
 
 def _share_near_median(colours: np.ndarray, near: int) -> float:
-    median = np.median(colours, axis=0)
-    return round(float((abs(colours - median).max(axis=1) <= near).mean()), 4)
+    middle = len(colours) // 2
+    median = np.partition(colours, middle, axis=0)[middle, 0].astype(int)
+    return _share(colours, (median - near).tolist(), (median + near).tolist())
+
+
+def _share(colours: np.ndarray, lowest: Sequence[float], highest: Sequence[float]) -> float:
+    """Share of the colours, uint8 (N, 1, 3), that lie between two in each channel."""
+    return round(cv2.countNonZero(cv2.inRange(colours, tuple(lowest), tuple(highest))) / max(1, len(colours)), 4)

@@ -2,108 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from carprep import files, models
-from carprep.cache import Measured, Pictures, Reader
+from carprep import models
+from carprep.cache import Measured, Pictures
 from carprep.errors import BadPhoto
 from carprep.measure.colour import paint
 from carprep.measure.cutout import Main, cut, main_car, uncut, whole
-from carprep.measure.decode import Decoded, Limits, decode
+from carprep.measure.decode import Decoded, decode
 from carprep.measure.fingerprint import fingerprint
-from carprep.measure.inspect import inspect
+from carprep.measure.inspect import inspect, scaled
 from carprep.measure.matting import refine
+from carprep.measure.task import Settings
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
-from carprep.recipe import Recipe
-
-VERSION = 1  # counts up when a measurement changes, so that older ones are made again
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The part of a recipe that measuring depends on; with versions and weights it is the cache's key."""
-
-    look: str
-    detail: int
-    limits: Limits
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> Settings:
-        """The settings in a recipe."""
-        return cls(recipe.look, recipe.detail, Limits(recipe.max_bytes, recipe.max_pixels, recipe.max_frames))
-
-    def identity(self, versions: dict[str, str]) -> bytes:
-        """16 bytes that differ wherever a measurement could differ."""
-        plain = {
-            **asdict(self),
-            "measure": VERSION,
-            "looker": models.identity(self.look),
-            "versions": versions,
-        }
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()[:16]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One photo to measure: either a path on the disk, or the bytes themselves."""
-
-    key: str
-    index: int = 0  # its row
-    path: bytes = b""
-    data: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a task: `measured` is None where the cache knows this photo already, or it could not be read.
-
-    Attributes:
-        sha256: of the bytes; None where they could not be read.
-        reason, detail: why they could not be read.
-    """
-
-    sha256: str | None
-    measured: Measured | None = None
-    reason: Reason | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Measurer:
-    """Measures photos in a worker process: reads, asks the cache, measures what it does not know."""
-
-    settings: Settings
-    identity: bytes
-    cache: Path
-
-    def __call__(self, task: Task) -> Done:
-        """Measure one photo; a photo's own faults come back as its reason."""
-        try:
-            data = task.data if task.data is not None else files.read_bytes(task.path, self.settings.limits.bytes)
-        except FileNotFoundError:
-            return Done(None, None, Reason.VANISHED, "gone since it was listed")
-        except OSError as error:
-            return Done(None, None, Reason.UNREADABLE, f"the file cannot be read: {files.reason_of(error)}")
-        if data is None:
-            return Done(None, None, Reason.TOO_LARGE, f"more than {self.settings.limits.bytes:,} bytes")
-        sha256 = hashlib.sha256(data).hexdigest()
-        if _reader(self.cache).knows(sha256, self.identity):
-            return Done(sha256)
-        return Done(sha256, measure(data, sha256, self.settings))
-
-
-@lru_cache(maxsize=1)
-def _reader(folder: Path) -> Reader:
-    return Reader(folder)
-
 
 def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
     """Everything about one photo's bytes.
@@ -119,15 +32,16 @@ def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
         return Measured(sha256, {"bytes": len(data)}, b"", Pictures(None, None, None), bad.reason, bad.detail)
     # seeded by the photo, not by what came before it: the same photo gives the same pixels in any order
     cv2.setRNGSeed(int(sha256[:7], 16))
+    small = scaled(decoded.pixels)
     facts: dict[str, float | int | str | None] = {
         "width": decoded.width,
         "height": decoded.height,
         "format": decoded.format,
         "mode": decoded.mode,
         "bytes": len(data),
-        **inspect(decoded.pixels),
+        **inspect(small),
     }
-    prints, thumb = fingerprint(decoded.pixels)
+    prints, thumb = fingerprint(small)
     facts.update(prints)
     found, pictures = _find(data, decoded, facts, settings)
     facts.update(found)

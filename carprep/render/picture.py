@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
-
 from carprep.cache import Pictures, Reader
-from carprep.photo import RGB
-from carprep.render.square import Frame, in_context, on_white
 
 
 @dataclass(frozen=True)
@@ -50,22 +46,19 @@ class Renderer:
     def __call__(self, order: Order) -> tuple[bytes, ...]:
         """One PNG a size: 8-bit RGB, square."""
         pictures = _reader(self.cache).pictures(order.slot)
-        return tuple(_png(self._render(pictures, order, size)) for size in self.sizes)
+        return tuple(self._render(pictures, order, size) for size in self.sizes)
 
-    def _render(self, pictures: Pictures, order: Order, size: int) -> RGB:
+    def _render(self, pictures: Pictures, order: Order, size: int) -> bytes:
+        from carprep.render.square import Frame, in_context, on_white, png
+
         frame = Frame(size, self.margin, order.mirror)
         if order.box is None:
-            return in_context(pictures, None, frame)
+            return png(in_context(pictures, None, frame))
         if self.background == "keep":
-            return in_context(pictures, order.box, frame)
-        return on_white(pictures, frame)
+            return png(in_context(pictures, order.box, frame))
+        return png(on_white(pictures, frame))
 
 
 @lru_cache(maxsize=1)
 def _reader(folder: Path) -> Reader:
     return Reader(folder)
-
-
-def _png(pixels: RGB) -> bytes:
-    # level 6: 8 % smaller than OpenCV's default for 0.3 ms at 64 px
-    return bytes(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])[1])
