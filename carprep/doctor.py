@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from carprep import cache, files, models
+from carprep import cache, files
 from carprep.engines.local import processors
 from carprep.errors import CarprepError
 from carprep.versions import OPENCV, of
@@ -81,8 +81,25 @@ def _library(name: str) -> Finding:
 def _models() -> Iterator[Finding]:
     yield Finding("ok", "looker border", "needs no weights")
     yield Finding("ok", "looker none", "needs no weights")
-    for state in models.rembg_states():
-        yield Finding(state.state, f"looker rembg:{state.name}", state.found, state.advice)
+    if of("rembg") is None:
+        yield Finding("note", "lookers rembg:NAME", "rembg is not installed", 'for them: pip install "carprep[rembg]"')
+        return
+    from carprep.models import rembg
+
+    for name, model in rembg.MODELS.items():
+        yield _rembg(name, model.licence)
+
+
+def _rembg(name: str, licence: str) -> Finding:
+    from carprep.models import rembg
+
+    try:
+        path = rembg.find(name)
+    except CarprepError as error:
+        return Finding("note", f"looker rembg:{name}", str(error))
+    if path is None:
+        return Finding("note", f"looker rembg:{name}", "no weights", f"carprep build … --look rembg:{name} --fetch")
+    return Finding("ok", f"looker rembg:{name}", f"{path} ({licence})")
 
 
 def _graphics() -> Iterator[Finding]:

@@ -13,8 +13,8 @@ from carprep.measure.cutout import Main, cut, main_car, uncut, whole
 from carprep.measure.decode import Decoded, decode
 from carprep.measure.fingerprint import fingerprint
 from carprep.measure.inspect import inspect, scaled
-from carprep.measure.matting import refine
 from carprep.measure.task import Settings
+from carprep.models.guided import refine
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
 
