@@ -206,7 +206,7 @@ def draw(
     folder: Annotated[Path, typer.Argument(metavar="RAW", help="Folder to make.", show_default=False)],
     count: Annotated[int, typer.Option(min=1, max=100_000, help="How many files.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws another heap.")] = 0,
-    side: Annotated[int, typer.Option(min=64, max=2048, help="About the shorter side of the photos, px.")] = 320,
+    side: Annotated[int, typer.Option(min=64, max=2048, help="About the shorter side of the photos, px.")] = 256,
 ) -> None:
     """Draw a messy heap of sample photos, with a key of what is planted where (RAW/.carprep/key.csv).
 

@@ -154,11 +154,14 @@ def _cut(small: RGB, lab: np.ndarray, ground: _Ground, difference: np.ndarray) -
 
 
 def _shadow(lab: np.ndarray, ground: _Ground) -> np.ndarray:
-    """Ground made darker without another hue, and smooth: bool (H, W)."""
+    """Ground made darker without another hue, smooth, and low down: bool (H, W)."""
     darker = ground.lab[..., 0] - lab[..., 0]
     hue = np.linalg.norm((lab - ground.lab)[..., 1:], axis=2)
     rough = cv2.morphologyEx(lab[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return (darker > 0) & (darker < SHADOW_DEEP) & (hue < SHADOW_HUE) & (rough < 8)
+    rows = np.flatnonzero((ground.distance(lab) > STANDS_OUT).any(axis=1))
+    # shadows lie on the floor: grey windows and roofs, which are high up, are no shadow
+    floor = np.arange(len(lab))[:, None] > (rows[0] + 0.6 * (rows[-1] - rows[0]) if len(rows) else 0)
+    return floor & (darker > 0) & (darker < SHADOW_DEEP) & (hue < SHADOW_HUE) & (rough < 8)
 
 
 def _surely(different: np.ndarray, shadow: np.ndarray) -> np.ndarray:
