@@ -266,9 +266,9 @@ def _views(views: str | None) -> Sequence[str] | None:
 
 def _save_recipe(path: Path, recipe: Recipe, raw: Path) -> None:
     from carprep import files
+    from carprep.pack.outputs import outside
 
-    if raw.resolve() in path.resolve().parents:
-        raise UsageError(f"{path} would lie in {raw}, where the next build would find it; put it elsewhere")
+    outside(raw, path, str(path))
     files.write_text(path, recipe.to_toml())
 
 

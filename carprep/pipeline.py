@@ -20,7 +20,7 @@ from carprep.ingest.archive import read_members
 from carprep.ingest.listing import Listing
 from carprep.ingest.raw import list_raw
 from carprep.measure.task import Done, Measurer, Settings, Task
-from carprep.pack.outputs import Outputs
+from carprep.pack.outputs import Outputs, outside
 from carprep.pack.set import Set
 from carprep.photo import Reason
 from carprep.progress import Progress, silent
@@ -76,6 +76,8 @@ def build(
     """
     raw, recipe = Path(raw), recipe or Recipe()
     _check(recipe, workers, limit)
+    if cache is not None and keep_cache:
+        outside(raw, Path(cache), "the cache")
     outputs = Outputs.plan(raw, Path(zip), Path(holdout_zip) if holdout_zip else None, recipe)
     everything = list_raw(raw)
     listing = everything.first(limit)

@@ -99,7 +99,11 @@ def _no_pictures() -> Iterator[tuple[str, bytes, Reason | None]]:
     yield "notes.txt", b"two cars, one red", Reason.UNSUPPORTED
     yield "text-as.jpg", b"this is no picture", Reason.UNSUPPORTED
     yield "page.html", b"<!DOCTYPE html><html><body>404</body></html>", Reason.UNSUPPORTED
-    yield "drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>', Reason.UNSUPPORTED
+    yield (
+        "drawing.svg",
+        b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
+        Reason.UNSUPPORTED,
+    )
     yield "document.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n", Reason.UNSUPPORTED
     yield "postscript.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", Reason.UNSUPPORTED
     yield "film.mp4", b"\x00\x00\x00\x18ftypmp42" + bytes(40), Reason.UNSUPPORTED
@@ -151,7 +155,9 @@ def _claiming(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
+    )
 
 
 def _zip() -> bytes:

@@ -21,7 +21,9 @@ def blobs(seed: int, width: int = 200, height: int = 150) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-def car_on_white(seed: int = 0, width: int = 240, height: int = 180, paint: tuple[int, int, int] = (190, 20, 30)) -> Image.Image:
+def car_on_white(
+    seed: int = 0, width: int = 240, height: int = 180, paint: tuple[int, int, int] = (190, 20, 30)
+) -> Image.Image:
     """A box on two wheels on white, with a little texture so that it counts as sharp."""
     random = np.random.default_rng(seed)
     pixels = np.full((height, width, 3), 255, np.uint8)

@@ -28,9 +28,14 @@ def views(view: View, p: float = 0.94) -> dict[str, float]:
 def table(*rows: dict[str, object], reasons: dict[int, Reason] | None = None) -> Table:
     known = []
     for i, facts in enumerate(rows):
-        hashed = {"phash": f"{(i * 0x9E3779B97F4A7C15) & (2**64 - 1):016x}", "phash_mirrored": f"{~i & (2**64 - 1):016x}"}
+        hashed = {
+            "phash": f"{(i * 0x9E3779B97F4A7C15) & (2**64 - 1):016x}",
+            "phash_mirrored": f"{~i & (2**64 - 1):016x}",
+        }
         reason = (reasons or {}).get(i)
-        known.append(Known(f"{i}.jpg", f"{i:064x}", i, {**hashed, **GOOD, **facts}, reason, "because" if reason else ""))
+        known.append(
+            Known(f"{i}.jpg", f"{i:064x}", i, {**hashed, **GOOD, **facts}, reason, "because" if reason else "")
+        )
     return gather(known)
 
 
@@ -183,7 +188,14 @@ def by_hand(*words: tuple[str, str]) -> Recipe:
 
 
 @pytest.mark.parametrize(
-    "facts", [{"sharpness": 0.0}, {"car_touch": 1.0}, {"uniform": 1.0}, views(View.REAR), {"car_width": 20.0, "car_height": 9.0}]
+    "facts",
+    [
+        {"sharpness": 0.0},
+        {"car_touch": 1.0},
+        {"uniform": 1.0},
+        views(View.REAR),
+        {"car_width": 20.0, "car_height": 9.0},
+    ],
 )
 def test_keep_beats_every_reason(facts):
     decided = decide(table(facts), by_hand(("0.jpg", "keep")), FAR)
@@ -244,11 +256,13 @@ def test_two_opposite_words_on_one_photo_are_a_mistake_of_the_caller():
 def test_a_photo_is_held_out_by_its_hash_whatever_else_is_in_the_heap():
     rng = np.random.default_rng(1)
     hashes = [rng.bytes(32).hex() for _ in range(400)]
-    facts = {name: None for name in SCHEMA} | GOOD
+    facts = dict.fromkeys(SCHEMA) | GOOD
 
     def splits(order: list[int]) -> dict[str, str]:
-        known = [Known(f"{n:04d}", hashes[i], 0, {**facts, "phash": hashes[i][:16], "phash_mirrored": hashes[i][16:32]}, None, "")
-                 for n, i in enumerate(order)]  # fmt: skip
+        known = []
+        for n, i in enumerate(order):
+            prints = {"phash": hashes[i][:16], "phash_mirrored": hashes[i][16:32]}
+            known.append(Known(f"{n:04d}", hashes[i], 0, {**facts, **prints}, None, ""))
         decided = decide(gather(known), Recipe(split=0.2, same="none"), FAR)
         return dict(zip((hashes[i] for i in order), decided.splits, strict=True))
 

@@ -126,7 +126,9 @@ def test_an_archive_gives_the_same_bytes_as_its_folder(bench, suffix):
 def test_members_of_a_zip_that_would_leave_it_are_refused_as_rows(bench):
     packed = bench.root / "evil.zip"
     with zipfile.ZipFile(packed, "w") as archive:
-        for number, name in enumerate(["good.jpg", "/etc/absolute.jpg", "../up.jpg", "a/../../up.jpg", "C:\\windows.jpg"]):
+        for number, name in enumerate(
+            ["good.jpg", "/etc/absolute.jpg", "../up.jpg", "a/../../up.jpg", "C:\\windows.jpg"]
+        ):
             archive.writestr(name, encoded(blobs(number)))
         archive.writestr("folder/", b"")
         archive.writestr("inner.zip", _zip_of("x.jpg"))

@@ -1,4 +1,4 @@
-"""The promises in bold: the same bytes whatever the workers, the cache, the place; nothing half written; nothing redone."""
+"""The promises in bold: the same bytes whatever the workers, cache and place; nothing half written or redone."""
 
 from __future__ import annotations
 
@@ -130,7 +130,14 @@ def test_a_second_run_opens_no_photo(heap):
 
 @pytest.mark.parametrize(
     "setting",
-    [{"margin": 0.2}, {"sizes": (48,)}, {"background": "keep"}, {"min_sharpness": 90.0}, {"same": "none"}, {"split": 0.3}],
+    [
+        {"margin": 0.2},
+        {"sizes": (48,)},
+        {"background": "keep"},
+        {"min_sharpness": 90.0},
+        {"same": "none"},
+        {"split": 0.3},
+    ],
     ids=str,
 )
 def test_another_threshold_size_margin_or_background_decodes_no_photo_again(heap, setting):
@@ -247,7 +254,9 @@ def test_nothing_kept_leaves_an_earlier_zip_with_its_ledger(heap):
 def test_a_full_disk_is_one_line_and_the_earlier_zip_stays(heap):
     heap.build()
     good = sha(heap)
-    limited = f"ulimit -f 40; exec {' '.join(command(heap, '--margin', '0.3'))}"  # a file size limit stands in for the disk
+    limited = (
+        f"ulimit -f 40; exec {' '.join(command(heap, '--margin', '0.3'))}"  # a file size limit stands in for the disk
+    )
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, cwd=CHECKOUT, check=False)
 
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from carprep.recipe import Recipe, Word, read_words, views_from
 
 
 def test_a_recipe_survives_toml():
-    words = (Word("a/ब \"quoted\" \\ 🚗.jpg", "keep", "tab\tand\x7f"), Word("b" * 12, "drop"))
+    words = (Word('a/ब "quoted" \\ 🚗.jpg', "keep", "tab\tand\x7f"), Word("b" * 12, "drop"))
     recipe = Recipe(sizes=(64, 128), views=(View.REAR,), face="left", margin=0.1, split=0.25, words=words)
 
     assert Recipe.from_toml(recipe.to_toml()) == recipe
@@ -54,14 +54,18 @@ def test_any_is_all_five_views_and_order_does_not_matter():
 
 def test_words_are_read_from_a_table_also_one_that_a_spreadsheet_saved(tmp_path):
     path = tmp_path / "words.csv"
-    path.write_bytes("\ufeffphoto,word,note\r\na.jpg,keep,\"good, this one\"\r\nb.jpg,drop,\r\n".encode())
+    path.write_bytes('\ufeffphoto,word,note\r\na.jpg,keep,"good, this one"\r\nb.jpg,drop,\r\n'.encode())
 
     assert read_words(path) == (Word("a.jpg", "keep", "good, this one"), Word("b.jpg", "drop"))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("key,word\n", "no column photo"), ("photo,word\na,perhaps\n", "line 2"), ("photo,word\n,keep\n", "no photo is named")],
+    [
+        ("key,word\n", "no column photo"),
+        ("photo,word\na,perhaps\n", "line 2"),
+        ("photo,word\n,keep\n", "no photo is named"),
+    ],
 )
 def test_a_bad_table_of_words_names_the_fault(tmp_path, text, words):
     (tmp_path / "words.csv").write_text(text)

@@ -46,12 +46,10 @@ def draw_car(car: Car, degrees: float, side: int, fill: float = 0.82, elevation:
     seen = hits.face >= 0
     fine = np.zeros((*seen.shape, 4), np.float32)
     fine[seen, :3], fine[seen, 3] = shade(car, hits), 1
-    small = cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), np.float32)
     alpha = small[..., 3]
     colour = small[..., :3] / np.maximum(alpha, 1e-6)[..., None]
-    return Drawn(
-        np.clip(colour + 0.5, 0, 255).astype(np.uint8), alpha, _shadow(car, solid, view, side)
-    )
+    return Drawn(np.clip(colour + 0.5, 0, 255).astype(np.uint8), alpha, _shadow(car, solid, view, side))
 
 
 def view_of(degrees: float) -> tuple[View, str]:
@@ -80,4 +78,4 @@ def _shadow(car: Car, solid: Mesh, view: Camera, side: int) -> Alpha:
         image = np.zeros((side, side), np.float32)
         cv2.fillPoly(image, [np.round(view.project(floor) / FINE * 16).astype(np.int32)], dark, cv2.LINE_AA, 4)
         layers.append(cv2.GaussianBlur(image, (0, 0), side / blur))
-    return np.clip(layers[0] + layers[1], 0, 1)
+    return np.asarray(np.clip(layers[0] + layers[1], 0, 1), np.float32)

@@ -50,7 +50,12 @@ class _File:
 
 
 def draw_heap(
-    folder: Path, count: int = 200, seed: int = 0, side: int = 256, progress: Progress = silent, workers: int | None = None
+    folder: Path,
+    count: int = 200,
+    seed: int = 0,
+    side: int = 256,
+    progress: Progress = silent,
+    workers: int | None = None,
 ) -> list[Planted]:
     """Draw a heap of so many files, the same bytes for the same seed; the key lies in a hidden folder.
 
@@ -113,8 +118,9 @@ def _copy(job: _Job) -> _File:
     shot = shoot(pose) if job.kind is not Kind.RECOLOUR else shoot(recoloured(pose))
     name, data = _encoded(source, shot)
     if job.kind is Kind.NEAR_COPY:
-        small = cv2.resize(shot.pixels, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(shot.mask, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+        size = round(shot.pixels.shape[1] * 0.7), round(shot.pixels.shape[0] * 0.7)
+        small = np.asarray(cv2.resize(shot.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        mask = np.asarray(cv2.resize(shot.mask, size, interpolation=cv2.INTER_AREA), np.float32)
         shot, data = replace(shot, pixels=small, mask=mask), _jpeg(small, quality=55)
     if job.kind is Kind.MIRRORED_COPY:
         flipped = np.ascontiguousarray(shot.pixels[:, ::-1])

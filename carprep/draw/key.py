@@ -92,4 +92,9 @@ def read_key(folder: Path) -> dict[str, Planted]:
     if not path.is_file():
         raise UsageError(f"{folder} is no drawn heap: it has no {HIDDEN}/{NAME}")
     rows = csv.DictReader(io.StringIO(files.read_text(path, "key")))
-    return {row["key"]: Planted(**{**row, "kind": Kind(row["kind"]), "angle": float(row["angle"])}) for row in rows}
+    return {row["key"]: _planted(row) for row in rows}
+
+
+def _planted(row: dict[str, str]) -> Planted:
+    texts = (row[name] for name in ("view", "facing", "colour", "original"))
+    return Planted(row["key"], Kind(row["kind"]), *texts, angle=float(row["angle"]), mask=row["mask"])

@@ -172,7 +172,8 @@ def _wheel(x: float, y: float, size: float, thick: float) -> tuple[np.ndarray, n
 
     def ring(share: float, depth: float) -> np.ndarray:
         return np.stack(
-            [x + size * share * np.cos(turn), np.full_like(turn, y - sign * depth), size + size * share * np.sin(turn)], 1
+            [x + size * share * np.cos(turn), np.full_like(turn, y - sign * depth), size + size * share * np.sin(turn)],
+            1,
         )
 
     tread = _strip(np.stack([ring(1, thick), ring(1, 0.03)], axis=1))

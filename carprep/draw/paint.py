@@ -37,7 +37,8 @@ def _lit(colour: np.ndarray, gloss: np.ndarray, hits: Hits) -> np.ndarray:
     glint = gloss * 120 * np.clip(reflected @ LIGHT, 0, 1) ** 40
     dark = 0.55 + 0.45 * np.clip(hits.where[:, 2] / 0.5, 0, 1)  # less light reaches what is near the ground
     base = colour * ((0.50 + 0.46 * diffuse + 0.22 * below) * dark)[:, None]
-    return np.clip(base * (1 - fresnel[:, None]) + surrounding * fresnel[:, None] + glint[:, None], 0, 255)
+    light = base * (1 - fresnel[:, None]) + surrounding * fresnel[:, None] + glint[:, None]
+    return np.asarray(np.clip(light, 0, 255))
 
 
 def _body(

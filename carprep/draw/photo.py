@@ -72,9 +72,9 @@ def random_pose(random: np.random.Generator, side: int) -> Pose:
     )
 
 
-def shoot(pose: Pose) -> Shot:
-    """Draw a photo."""
-    pixels, mask = add_car(ground(pose), pose)
+def shoot(pose: Pose, shift: tuple[float, float] = (0.0, 0.0)) -> Shot:
+    """Draw a photo, its car off the middle by shares of width and height."""
+    pixels, mask = add_car(ground(pose), pose, shift)
     return Shot(pixels, mask, pose)
 
 
@@ -105,22 +105,24 @@ def ground(pose: Pose) -> RGB:
 def planted(kind: Kind, pose: Pose) -> Shot:
     """Draw a photo with what is special about its kind, as far as that is in the picture and not in the file."""
     random = np.random.default_rng(pose.seed + 1)
-    if kind is Kind.BUSY:
-        return shoot(replace(pose, ground="street"))
-    if kind is Kind.CHECKERBOARD:
-        return shoot(replace(pose, ground="checkerboard"))
-    if kind is Kind.TINY:
-        return shoot(replace(pose, fill=44 / pose.width))
-    if kind is Kind.CUT_OFF:
-        return _moved(replace(pose, fill=1.25), (0.45 if random.random() < 0.5 else -0.45, 0.05))
-    if kind is Kind.SEVERAL:
-        return _two(pose, random)
-    if kind is Kind.NO_CAR:
-        street = replace(pose, ground="street")
-        return Shot(ground(street), np.zeros((pose.height, pose.width), np.float32), street)
-    if kind is Kind.ONE_COLOUR:
-        tone = random.integers(0, 256, 3).astype(np.uint8)
-        return Shot(np.full((pose.height, pose.width, 3), tone), np.zeros((pose.height, pose.width), np.float32), pose)
+    blank = np.zeros((pose.height, pose.width), np.float32)
+    match kind:
+        case Kind.BUSY:
+            return shoot(replace(pose, ground="street"))
+        case Kind.CHECKERBOARD:
+            return shoot(replace(pose, ground="checkerboard"))
+        case Kind.TINY:
+            return shoot(replace(pose, fill=44 / pose.width))
+        case Kind.CUT_OFF:
+            side = 0.45 if random.random() < 0.5 else -0.45
+            return shoot(replace(pose, fill=1.25), (side, 0.05))
+        case Kind.SEVERAL:
+            return _two(pose, random)
+        case Kind.NO_CAR:
+            street = replace(pose, ground="street")
+            return Shot(ground(street), blank, street)
+        case Kind.ONE_COLOUR:
+            return Shot(np.full((*blank.shape, 3), random.integers(0, 256, 3), np.uint8), blank, pose)
     return _spoilt(kind, shoot(pose), random)
 
 
@@ -141,13 +143,9 @@ def _spoilt(kind: Kind, shot: Shot, random: np.random.Generator) -> Shot:
     if kind is Kind.BANNER:
         return replace(shot, pixels=scene.banner(shot.pixels, f"BEST PRICE  No. {int(random.integers(1000, 9999))}"))
     if kind is Kind.BLURRED:
-        return replace(shot, pixels=cv2.GaussianBlur(shot.pixels, (0, 0), max(shot.pixels.shape) / 70))
+        blurred = cv2.GaussianBlur(shot.pixels, (0, 0), max(shot.pixels.shape) / 70)
+        return replace(shot, pixels=np.asarray(blurred, np.uint8))
     return shot
-
-
-def _moved(pose: Pose, shift: tuple[float, float]) -> Shot:
-    pixels, mask = add_car(ground(pose), pose, shift)
-    return Shot(pixels, mask, pose)
 
 
 def _two(pose: Pose, random: np.random.Generator) -> Shot:

@@ -132,4 +132,4 @@ def _smoothed(
         image[y, x, :3], image[y, x, 3] = normal[own], 1
         blurred = cv2.GaussianBlur(image, (0, 0), half[0] / 110)[y, x]
         out[own] = blurred[:, :3] / np.maximum(blurred[:, 3:], 1e-6)
-    return out / np.maximum(np.linalg.norm(out, axis=1), 1e-9)[:, None]
+    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1), 1e-9)[:, None])

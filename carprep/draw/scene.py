@@ -44,8 +44,8 @@ def street(width: int, height: int, random: np.random.Generator) -> RGB:
     kerb = horizon + max(2, height // 40)
     picture[horizon:kerb] = (160, 158, 150)
     for x in range(-width // 8, width, max(8, width // 5)):
-        corners = [(x, height - height // 9), (x + width // 9, height - height // 9), (x + width // 8, height - height // 12),
-                   (x + 4, height - height // 12)]  # fmt: skip
+        upper, lower = height - height // 9, height - height // 12
+        corners = [(x, upper), (x + width // 9, upper), (x + width // 8, lower), (x + 4, lower)]
         cv2.fillPoly(picture, [np.array(corners, np.int32)], (205, 203, 195))
     return _bytes(picture + random.normal(0, 5, (height, width, 1)))
 

@@ -48,9 +48,10 @@ def checkerboard(grey: np.ndarray) -> float:
     border and across; the square's side is the one, of 3 to 24 px, for which most pixels count.
     """
     deep = max(8, min(grey.shape) // 10)
-    levels = cv2.calcHist([grey[:deep], grey[-deep:]], [0], None, [32], [0, 256])
+    ends = np.concatenate([grey[:deep], grey[-deep:]])
+    levels = cv2.calcHist([ends], [0], None, [32], [0, 256])
     # two light greys make a painted checkerboard; this spares the search in nearly every photo
-    if np.sort(levels, axis=None)[-4:].sum() < 0.6 * 2 * deep * grey.shape[1] or grey[:deep].std() < 3:
+    if np.sort(levels, axis=None)[-4:].sum() < 0.45 * ends.size or ends.std() < 3:
         return 0.0
     strips = [grey[:deep], grey[-deep:], grey[:, :deep].T, grey[:, -deep:].T]
     return round(max(_repeats(strips, square) for square in range(3, 25)), 4)

@@ -41,4 +41,3 @@ def _blur_fusion(
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:
     return cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REPLICATE)
-

@@ -18,6 +18,7 @@ from carprep.models.guided import refine
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
 
+
 def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
     """Everything about one photo's bytes.
 

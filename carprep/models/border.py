@@ -67,9 +67,13 @@ class Border:
         lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
         ground = _ground(lab)
         if ground.fits < PLAIN:
-            return Seen(None, Reason.BAD_CUTOUT, f"the ground is not plain: {ground.fits:.0%} of the border fits one model")
+            return Seen(
+                None, Reason.BAD_CUTOUT, f"the ground is not plain: {ground.fits:.0%} of the border fits one model"
+            )
         if ground.changes > CALM:
-            return Seen(None, Reason.BAD_CUTOUT, f"the ground is a scene: its colour wanders by {ground.changes:.0f} of 100")
+            return Seen(
+                None, Reason.BAD_CUTOUT, f"the ground is a scene: its colour wanders by {ground.changes:.0f} of 100"
+            )
         difference = ground.distance(lab)
         stands_out = difference > STANDS_OUT
         if stands_out.mean() < LEAST / 2:
@@ -133,7 +137,7 @@ def _edge(strip: np.ndarray) -> np.ndarray:
     window = max(5, len(rows) // 12) | 1
     padded = np.pad(rows, ((window // 2, window // 2), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)
-    return np.median(windows, axis=-1).astype(np.float32)
+    return np.asarray(np.median(windows, axis=-1), np.float32)
 
 
 def _cut(small: RGB, lab: np.ndarray, ground: _Ground, difference: np.ndarray) -> np.ndarray:
@@ -161,7 +165,7 @@ def _shadow(lab: np.ndarray, ground: _Ground) -> np.ndarray:
     rows = np.flatnonzero((ground.distance(lab) > STANDS_OUT).any(axis=1))
     # shadows lie on the floor: grey windows and roofs, which are high up, are no shadow
     floor = np.arange(len(lab))[:, None] > (rows[0] + 0.6 * (rows[-1] - rows[0]) if len(rows) else 0)
-    return floor & (darker > 0) & (darker < SHADOW_DEEP) & (hue < SHADOW_HUE) & (rough < 8)
+    return np.asarray(floor & (darker > 0) & (darker < SHADOW_DEEP) & (hue < SHADOW_HUE) & (rough < 8), bool)
 
 
 def _surely(different: np.ndarray, shadow: np.ndarray) -> np.ndarray:

@@ -7,9 +7,13 @@ import numpy as np
 
 from carprep.photo import RGB, Alpha
 
+LIKE = 0.05  # of 1: mean colours nearer than this give no line to look along
+
 
 def refine(alpha: Alpha, pixels: RGB, radius: int = 8, smooth: float = 1e-3) -> Alpha:
-    """Bring a mask's edge onto the photo's own edge (He, Sun & Tang 2010, with a grey guide).
+    """Bring a mask's edge onto the photo's own edge (guided filter; He, Sun & Tang 2010).
+
+    The guide is the one channel in which inside and outside differ most: a red car on a green lawn has no edge in grey.
 
     Args:
         alpha: float32 (H, W) in [0, 1].
@@ -20,12 +24,25 @@ def refine(alpha: Alpha, pixels: RGB, radius: int = 8, smooth: float = 1e-3) -> 
     Returns:
         float32 (H, W) in [0, 1].
     """
-    guide = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    guide = _guide(alpha, pixels)
     mean_guide, mean_alpha = _box(guide, radius), _box(alpha, radius)
     variance = _box(guide * guide, radius) - mean_guide**2
     slope = (_box(guide * alpha, radius) - mean_guide * mean_alpha) / (variance + smooth)
     offset = mean_alpha - slope * mean_guide
     return np.asarray(np.clip(_box(slope, radius) * guide + _box(offset, radius), 0, 1), np.float32)
+
+
+def _guide(alpha: Alpha, pixels: RGB) -> np.ndarray:
+    """The picture along the line from the outside's mean colour to the inside's: float32 (H, W), about [0, 1]."""
+    image = pixels.astype(np.float32) / 255
+    inside, outside = (
+        cv2.mean(image, weight) for weight in ((alpha > 0.5).astype(np.uint8), (alpha <= 0.5).astype(np.uint8))
+    )
+    line = np.array(inside[:3], np.float32) - np.array(outside[:3], np.float32)
+    length = float(np.linalg.norm(line))
+    if length < LIKE:
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return np.asarray(image @ (line / length), np.float32)
 
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:

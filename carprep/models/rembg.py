@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -60,7 +59,8 @@ class Rembg:
 
     def __call__(self, pixels: RGB) -> Seen:
         """Look at one picture, uint8 sRGB (H, W, 3)."""
-        mask = self._session.predict(Image.fromarray(pixels))[0]
+        with np.errstate(invalid="ignore"):  # rembg divides by the range, also where that is zero
+            mask = self._session.predict(Image.fromarray(pixels))[0]
         lowest, highest = self._raw.range
         # rembg stretches every output to 0..1, so an empty scene would come out as a full mask
         if highest - lowest < FLAT:
@@ -68,7 +68,7 @@ class Rembg:
         surest = 1 / (1 + np.exp(-highest)) if self._model.logits else highest
         if surest < UNSURE:
             return Seen(None, Reason.NO_CAR, f"the model is at most {surest:.0%} sure of anything in it")
-        return Seen(np.asarray(mask, np.float32) / 255)
+        return Seen(np.asarray(np.asarray(mask) / 255, np.float32))
 
 
 class _Recorder:
@@ -167,4 +167,4 @@ def _file(name: str) -> str:
 
 def _folder(name: str) -> str:
     session = _session_class(name)
-    return os.fspath(session.model_dir() if hasattr(session, "model_dir") else session.u2net_home())
+    return str(session.model_dir() if hasattr(session, "model_dir") else session.u2net_home())

@@ -108,7 +108,8 @@ def read(path: Path) -> Ledger:
     found = next((candidate for candidate in candidates(path) if candidate.is_file()), None)
     if found is None:
         raise UsageError(f"there is no ledger {candidates(path)[0]}; it is written beside the zip by carprep build")
-    return Ledger(_read_table(found), about(found))
+    told = about(found)
+    return Ledger(_read_table(found), told)
 
 
 def about(path: Path) -> dict[str, Any]:

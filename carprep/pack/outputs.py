@@ -69,6 +69,17 @@ class Outputs:
             _probe(folder)
 
 
+def outside(raw: Path, path: Path, name: str) -> None:
+    """Refuse to write into RAW, or over it.
+
+    Raises:
+        UsageError: the path lies there.
+    """
+    source, path = raw.resolve(), path.resolve()
+    if path == source or source in path.parents:
+        raise UsageError(f"{name} would lie in {raw}, where the next build would find it; put it elsewhere")
+
+
 def _probe(folder: Path) -> None:
     """Find out now, not after an hour of work, that a folder cannot be written to."""
     try:
