@@ -23,7 +23,7 @@ demo: $(BIN)/carprep
 	@echo "Left out: $(DEMO)/cars.left-out.jpg"
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .

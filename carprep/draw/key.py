@@ -96,5 +96,13 @@ def read_key(folder: Path) -> dict[str, Planted]:
 
 
 def _planted(row: dict[str, str]) -> Planted:
-    texts = (row[name] for name in ("view", "facing", "colour", "original"))
-    return Planted(row["key"], Kind(row["kind"]), *texts, angle=float(row["angle"]), mask=row["mask"])
+    return Planted(
+        row["key"],
+        Kind(row["kind"]),
+        row["view"],
+        row["facing"],
+        row["colour"],
+        row["original"],
+        float(row["angle"]),
+        row["mask"],
+    )
