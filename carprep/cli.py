@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BUILD, HOUSE = "Build", "House"
 FAILED, WRONG_CALL = 1, 2
+MOST_WORKERS = 256
 
 app = typer.Typer(
     name="carprep",
@@ -115,9 +116,7 @@ def build(
     Example: carprep build raw/ --size 64 --zip cars.zip
     """
     from carprep import models
-    from carprep.pipeline import NothingKept
-    from carprep.pipeline import build as run
-    from carprep.progress import console
+    from carprep.engines.local import LocalEngine
 
     if cache is not None and no_cache:
         raise UsageError("--cache and --no-cache exclude each other")
@@ -129,15 +128,22 @@ def build(
     models.check_look(settings.look, fetch=fetch)
     if save_recipe is not None:
         _save_recipe(save_recipe, settings, raw)
-    try:
-        with console() as progress:
-            report = run(
-                raw, zip, settings, holdout_zip=holdout_zip, workers=workers, cache=cache, keep_cache=not no_cache,
-                dry_run=dry_run, limit=limit, verify=verify, progress=progress,
-            )  # fmt: skip
-    except NothingKept as nothing:
-        _print_report(nothing.report, json)
-        raise
+    with LocalEngine(_count(workers)) as engine:
+        if not zip.exists() and raw.exists():
+            engine.start()  # there is work to do, so the workers load while this process does
+        from carprep.pipeline import NothingKept
+        from carprep.pipeline import build as run
+        from carprep.progress import console
+
+        try:
+            with console() as progress:
+                report = run(
+                    raw, zip, settings, holdout_zip=holdout_zip, engine=engine, cache=cache, keep_cache=not no_cache,
+                    dry_run=dry_run, limit=limit, verify=verify, progress=progress,
+                )  # fmt: skip
+        except NothingKept as nothing:
+            _print_report(nothing.report, json)
+            raise
     _print_report(report, json)
 
 
@@ -256,6 +262,12 @@ def _recipe(path: Path | None, wishes: dict[str, Any], overrides: Path | None) -
     recipe = Recipe.read(path) if path else Recipe()
     recipe = replace(recipe, **{name: value for name, value in wishes.items() if value is not None})
     return recipe.with_words(overrides) if overrides else recipe
+
+
+def _count(workers: int | None) -> int | None:
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise UsageError(f"--workers must be 1 to {MOST_WORKERS}")
+    return workers
 
 
 def _views(views: str | None) -> Sequence[str] | None:

@@ -12,8 +12,8 @@ from PIL import Image, ImageCms, ImageOps
 from carprep.errors import BadPhoto
 from carprep.measure.colour import COLOURS, paint
 from carprep.measure.decode import decode
-from carprep.measure.fingerprint import fingerprint
-from carprep.measure.inspect import inspect, scaled
+from carprep.measure.fingerprint import fingerprint, thumbnail
+from carprep.measure.inspect import inspect
 from carprep.measure.photo import measure
 from carprep.measure.task import Limits, Settings
 from carprep.photo import Reason
@@ -134,7 +134,7 @@ def test_no_bytes_at_all_can_make_decoding_fail_otherwise():
 
 
 def scores(pixels: np.ndarray) -> dict[str, float]:
-    return dict(inspect(scaled(pixels)))
+    return dict(inspect(pixels, thumbnail(pixels)))
 
 
 def test_sharpness_falls_with_blur_and_hardly_with_size():
@@ -180,14 +180,15 @@ def test_black_bars_are_measured_where_they_are():
 def test_hashes_are_the_imagehash_librarys_and_the_mirror_swaps_them():
     import imagehash
 
-    pixels = scaled(np.asarray(blobs(12)))
-    facts, thumb = fingerprint(pixels)
-    mirrored, _ = fingerprint(np.ascontiguousarray(pixels[:, ::-1]))
+    pixels = np.asarray(blobs(12))
+    thumb = thumbnail(pixels)
+    facts = fingerprint(thumb)
+    mirrored = fingerprint(np.ascontiguousarray(thumb[:, ::-1]))
     theirs = imagehash.phash(Image.fromarray(pixels))
 
     assert imagehash.hex_to_hash(facts["phash"]) - theirs <= 6
     assert facts["phash_mirrored"] == mirrored["phash"]
-    assert len(thumb) == 32 * 32 * 3 <= 3072
+    assert thumb.nbytes <= 3072
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class _Walk:
             yield Origin(key, entry.path, None, None, Reason.UNSUPPORTED, "a pipe, socket or device, no file")
 
     def _key(self, path: bytes) -> str:
-        return key_of(os.path.relpath(path, self.root))
+        return key_of(path[len(self.root.rstrip(b"/")) + 1 :])
 
 
 def _lost(entry: os.DirEntry[bytes], error: OSError) -> tuple[Reason, str]:

@@ -18,7 +18,8 @@ from carprep.cache import Pictures
 from carprep.measure.matting import foreground
 from carprep.photo import RGB, Alpha
 
-QUALITY = 92
+QUALITY = 92  # of a car's crop
+PLAIN_QUALITY = 86  # of a photo as it came, which was a JPEG of about that quality already
 SOLID = 0.5  # alpha above it is car when blobs are told apart
 EDGE = 0.1  # alpha below it is no part of the box: a faint veil must not make the car smaller
 CONTEXT = 2  # times the detail that the photo round the car may have
@@ -126,7 +127,7 @@ def cut(pixels: RGB, main: Main, detail: int) -> Pictures:
     return Pictures(
         colour=_jpeg(_scaled(_clean(pixels, main), scale)),
         alpha=_png(_scaled((main.box.of(main.alpha) * 255 + 0.5).astype(np.uint8), scale)),
-        context=_jpeg(_scaled(pixels, around)),
+        context=_jpeg(_scaled(pixels, around), PLAIN_QUALITY),
     )
 
 
@@ -140,12 +141,12 @@ def _clean(pixels: RGB, main: Main) -> RGB:
 
 def whole(pixels: RGB, detail: int) -> Pictures:
     """Encode the whole frame as the cutout."""
-    return Pictures(_jpeg(_scaled(pixels, min(1.0, detail / max(pixels.shape)))), None, None)
+    return Pictures(_jpeg(_scaled(pixels, min(1.0, detail / max(pixels.shape))), PLAIN_QUALITY), None, None)
 
 
 def uncut(pixels: RGB, detail: int) -> Pictures:
     """Encode a photo in which no car was found: only what lies round one, in case a person wants it kept."""
-    return Pictures(None, None, _jpeg(_scaled(pixels, min(1.0, detail / max(pixels.shape)))))
+    return Pictures(None, None, _jpeg(_scaled(pixels, min(1.0, detail / max(pixels.shape))), PLAIN_QUALITY))
 
 
 def _scaled(picture: np.ndarray, scale: float) -> np.ndarray:
@@ -155,11 +156,9 @@ def _scaled(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def _jpeg(colour: np.ndarray) -> bytes:
-    flags = [
-        cv2.IMWRITE_JPEG_QUALITY, QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]  # fmt: skip
+def _jpeg(colour: np.ndarray, quality: int = QUALITY) -> bytes:
+    full_chroma = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, *full_chroma]
     return bytes(cv2.imencode(".jpg", cv2.cvtColor(colour, cv2.COLOR_RGB2BGR), flags)[1])
 
 

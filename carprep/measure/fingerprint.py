@@ -10,21 +10,23 @@ from PIL import Image
 from carprep.photo import RGB, Facts
 
 THUMB = 32  # px; enough to tell paints and plates' places, and 3 KB a photo
-GREY = 32  # px; what the hash works on
 
 
-def fingerprint(small: RGB) -> tuple[Facts, bytes]:
-    """Hashes as facts, and the thumbnail: uint8 sRGB (32, 32, 3), the photo squashed to a square.
+def thumbnail(pixels: RGB) -> RGB:
+    """A photo squashed to a square: uint8 sRGB (32, 32, 3)."""
+    return np.asarray(cv2.resize(pixels, (THUMB, THUMB), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def fingerprint(thumb: RGB) -> Facts:
+    """The 64-bit DCT hashes of the `imagehash` library, straight and mirrored, as 16 hex digits each.
 
     Args:
-        small: uint8 sRGB (H, W, 3), the whole photo at about 256 px.
+        thumb: uint8 sRGB (32, 32, 3); the hash works on 32 px, so this is all it would see of the photo.
     """
-    grey = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (GREY, GREY), interpolation=cv2.INTER_AREA)
-    thumb = cv2.resize(small, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
-    facts = {"phash": _phash(grey), "phash_mirrored": _phash(grey[:, ::-1])}
-    return facts, np.ascontiguousarray(thumb).tobytes()
+    grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
+    return {"phash": _phash(grey), "phash_mirrored": _phash(grey[:, ::-1])}
 
 
 def _phash(grey: np.ndarray) -> str:
-    """The 64-bit DCT hash of the `imagehash` library as 16 hex digits."""
-    return str(imagehash.phash(Image.fromarray(np.ascontiguousarray(grey))))
+    found = imagehash.phash(Image.fromarray(np.ascontiguousarray(grey)))
+    return np.packbits(found.hash).tobytes().hex()

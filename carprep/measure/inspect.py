@@ -14,26 +14,25 @@ RING = 0.03  # share of the shorter side that counts as border
 WHITE = 245
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
 SAME = 8  # of 255
-DOTS = 32  # px; enough to tell how much of a picture is one colour
 BAR_DARK = 20  # of 255; JPEG leaves black bars at up to about 12
 BAR_LEAST = 0.03  # share of the side; less is a dark edge, no bar
 
 
-def inspect(small: RGB) -> Facts:
+def inspect(pixels: RGB, thumb: RGB) -> Facts:
     """Scores of a whole photo: sharpness, light, border, bars; see `facts.SCHEMA`.
 
     Args:
-        small: uint8 sRGB (H, W, 3), as `scaled` makes it.
+        pixels: uint8 sRGB (H, W, 3).
+        thumb: the same squashed to a small square, as `fingerprint` makes it.
     """
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    grey = scaled(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     mean, deviation = cv2.meanStdDev(grey)
-    ring = _ring(small)
-    dots = cv2.resize(small, (DOTS, DOTS), interpolation=cv2.INTER_AREA).reshape(-1, 1, 3)
+    ring = _ring(pixels)
     return {
         "sharpness": round(float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item()) ** 2, 3),
         "exposure": round(mean.item() / 255, 4),
         "contrast": round(deviation.item() / 255, 4),
-        "uniform": _share_near_median(dots, SAME),
+        "uniform": _share_near_median(thumb.reshape(-1, 1, 3), SAME),
         "border_white": _share(ring, (WHITE, WHITE, WHITE), (255, 255, 255)),
         "border_plain": _share_near_median(ring, PLAIN),
         "checkerboard": checkerboard(grey),
@@ -48,13 +47,20 @@ def checkerboard(grey: np.ndarray) -> float:
     border and across; the square's side is the one, of 3 to 24 px, for which most pixels count.
     """
     deep = max(8, min(grey.shape) // 10)
-    ends = np.concatenate([grey[:deep], grey[-deep:]])
-    levels = cv2.calcHist([ends], [0], None, [32], [0, 256])
-    # two light greys make a painted checkerboard; this spares the search in nearly every photo
-    if np.sort(levels, axis=None)[-4:].sum() < 0.45 * ends.size or ends.std() < 3:
-        return 0.0
+    if not _two_light_greys(np.concatenate([grey[:deep], grey[-deep:]])):
+        return 0.0  # spares the search in nearly every photo
     strips = [grey[:deep], grey[-deep:], grey[:, :deep].T, grey[:, -deep:].T]
     return round(max(_repeats(strips, square) for square in range(3, 25)), 4)
+
+
+def _two_light_greys(ends: np.ndarray) -> bool:
+    """Whether two separate light levels share the upper and lower end of a picture between them."""
+    levels = cv2.calcHist([ends], [0], None, [32], [0, 256]).ravel() / ends.size
+    levels = np.convolve(levels, (1, 1, 1), "same")
+    first = int(levels.argmax())
+    levels[max(0, first - 2) : first + 3] = 0
+    second = int(levels.argmax())
+    return bool(levels[second] > 0.2 and min(first, second) >= 20)
 
 
 def _repeats(strips: list[np.ndarray], square: int) -> float:
@@ -86,19 +92,25 @@ def _run(dark: np.ndarray) -> float:
     return float(np.argmin(dark)) / len(dark) if not dark.all() else 1.0
 
 
-def scaled(pixels: RGB) -> RGB:
-    """A picture with its longest side at 256 px, made smaller or larger."""
-    height, width = pixels.shape[:2]
+def scaled(grey: np.ndarray) -> np.ndarray:
+    """A grey picture with its longest side at 256 px, made smaller or larger."""
+    height, width = grey.shape
     scale = SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+    return cv2.resize(grey, size, interpolation=how)
 
 
-def _ring(small: RGB) -> np.ndarray:
-    deep = max(1, round(RING * min(small.shape[:2])))
-    # every second pixel will do
-    parts = (small[:deep, ::2], small[-deep:, ::2], small[deep:-deep:2, :deep], small[deep:-deep:2, -deep:])
+def _ring(pixels: RGB) -> np.ndarray:
+    """Every few pixels of the border, uint8 (N, 1, 3)."""
+    deep = max(1, round(RING * min(pixels.shape[:2])))
+    skip = max(1, max(pixels.shape[:2]) // 128)
+    parts = (
+        pixels[:deep, ::skip],
+        pixels[-deep:, ::skip],
+        pixels[deep:-deep:skip, :deep],
+        pixels[deep:-deep:skip, -deep:],
+    )
     return np.concatenate([part.reshape(-1, 1, 3) for part in parts])
 
 

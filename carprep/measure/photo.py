@@ -11,8 +11,8 @@ from carprep.errors import BadPhoto
 from carprep.measure.colour import paint
 from carprep.measure.cutout import Main, cut, main_car, uncut, whole
 from carprep.measure.decode import Decoded, decode
-from carprep.measure.fingerprint import fingerprint
-from carprep.measure.inspect import inspect, scaled
+from carprep.measure.fingerprint import fingerprint, thumbnail
+from carprep.measure.inspect import inspect
 from carprep.measure.task import Settings
 from carprep.models.guided import refine
 from carprep.models.looker import Seen
@@ -33,20 +33,19 @@ def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
         return Measured(sha256, {"bytes": len(data)}, b"", Pictures(None, None, None), bad.reason, bad.detail)
     # seeded by the photo, not by what came before it: the same photo gives the same pixels in any order
     cv2.setRNGSeed(int(sha256[:7], 16))
-    small = scaled(decoded.pixels)
+    thumb = thumbnail(decoded.pixels)
     facts: dict[str, float | int | str | None] = {
         "width": decoded.width,
         "height": decoded.height,
         "format": decoded.format,
         "mode": decoded.mode,
         "bytes": len(data),
-        **inspect(small),
+        **inspect(decoded.pixels, thumb),
+        **fingerprint(thumb),
     }
-    prints, thumb = fingerprint(small)
-    facts.update(prints)
     found, pictures = _find(data, decoded, facts, settings)
     facts.update(found)
-    return Measured(sha256, facts, thumb, pictures)
+    return Measured(sha256, facts, thumb.tobytes(), pictures)
 
 
 def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tuple[Facts, Pictures]:
