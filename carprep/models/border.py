@@ -19,7 +19,7 @@ from carprep.photo import RGB, Alpha, Reason
 SIDE = 224  # px, longest; GrabCut's time grows with the pixels, and the edge is refined afterwards
 RING = 0.03  # share of the shorter side that is read as border
 FITS = 9.0  # Lab distance within which a border pixel fits the ground model
-ONE_COLOUR = 0.72  # share of the border within that distance of one colour, from which that is the whole model
+ONE_COLOUR = 0.78  # share of the border within that distance of one colour, from which that is the whole model
 PLAIN = 0.86  # share of the border that must fit; below it the ground is a scene
 CALM = 70.0  # Lab distance that the ground's colour may wander down an edge; more is a scene
 STANDS_OUT = 11.0  # Lab distance from which a pixel is no ground
@@ -28,6 +28,8 @@ SHADOW_DEEP = 55.0  # Lab lightness a shadow may take away; tyres take more
 ROUNDS = 3  # of GrabCut; more move the edge by less than a pixel
 LEAST, MOST = 0.02, 0.92  # share of the photo that a car may fill
 SOLID = 0.76  # area over that of the convex hull; cars have 0.8 to 0.95, spilt masks less
+RUNS_OUT = 0.12  # of the photo's height: a strip of wall or floor does, a car that just touches the edge does not
+PURE = 98.0  # Lab lightness from which the ground is pure white, where there is neither wall nor floor
 CRUMB, WHOLE = 0.015, 0.35  # of the main blob's area: a smaller piece is a crumb, a larger one another car
 
 
@@ -79,7 +81,7 @@ class Border:
         if stands_out.mean() < LEAST / 2:
             return Seen(None, Reason.NO_CAR, f"{stands_out.mean():.1%} of it stands out from the ground")
         mask = _cut(small, lab, ground, difference)
-        fault = _fault(mask)
+        fault = _fault(mask, ground)
         if fault:
             return Seen(None, Reason.BAD_CUTOUT, fault)
         return Seen(_full_size(mask, pixels))
@@ -189,7 +191,7 @@ def _filled(mask: np.ndarray) -> np.ndarray:
     return ~_reaches_border(closed == 0)
 
 
-def _fault(mask: np.ndarray) -> str:
+def _fault(mask: np.ndarray, ground: _Ground) -> str:
     """What makes a mask no car's; empty where nothing does."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count < 2:
@@ -199,6 +201,9 @@ def _fault(mask: np.ndarray) -> str:
     share = areas.max() / mask.size
     if not LEAST <= share <= MOST:
         return f"what stands out fills {share:.1%} of the photo"
+    edge = max(float(mask[:, columns].any(axis=1).mean()) for columns in (slice(2), slice(-2, None)))
+    if edge > RUNS_OUT and ground.lab[..., 0].min() < PURE:
+        return f"what stands out runs into the photo's side over {edge:.0%} of its height"
     # a white car on white falls into pieces; crumbs and logos do not count, and two whole cars are judged later
     main = labels == int(areas.argmax())
     pieces = np.isin(labels, np.flatnonzero((areas > CRUMB * areas.max()) & (areas < WHOLE * areas.max()))) | main
