@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from carprep import models
@@ -81,14 +82,16 @@ def build(
     if cache is not None and keep_cache:
         outside(raw, Path(cache), "the cache")
     outputs = Outputs.plan(raw, Path(zip), Path(holdout_zip) if holdout_zip else None, recipe)
-    everything = list_raw(raw)
-    listing = everything.first(limit)
+    listing = list_raw(raw)
+    complete = limit is None or limit >= len(listing.origins)
+    listing = listing.first(limit)
     with ExitStack() as stack:
         store = stack.enter_context(opened(Path(cache) if cache else None, keep=keep_cache))
         engine = stack.enter_context(engine or LocalEngine(workers))
         table = measured(listing, recipe, store, engine, verify=verify, progress=progress)
-        table = decide(table, recipe, store.thumbs(), complete=len(listing.origins) == len(everything.origins))
+        table = decide(table, recipe, store.thumbs(), complete=complete)
         _balance(listing, table)
+        listing = replace(listing, origins=())  # a million of them is a gigabyte, and the table has their keys
         result = Set(table, recipe, listing, limit)
         if dry_run:
             return result.report()
