@@ -13,7 +13,7 @@ from carprep.errors import BadPhoto
 from carprep.measure.colour import COLOURS, paint
 from carprep.measure.decode import decode
 from carprep.measure.fingerprint import fingerprint, thumbnail
-from carprep.measure.inspect import inspect
+from carprep.measure.inspect import inspect, scaled
 from carprep.measure.photo import measure
 from carprep.measure.task import Limits, Settings
 from carprep.photo import Reason
@@ -134,7 +134,8 @@ def test_no_bytes_at_all_can_make_decoding_fail_otherwise():
 
 
 def scores(pixels: np.ndarray) -> dict[str, float]:
-    return dict(inspect(pixels, thumbnail(pixels)))
+    small = scaled(pixels)
+    return dict(inspect(small, thumbnail(small)))
 
 
 def test_sharpness_falls_with_blur_and_hardly_with_size():
@@ -181,7 +182,7 @@ def test_hashes_are_the_imagehash_librarys_and_the_mirror_swaps_them():
     import imagehash
 
     pixels = np.asarray(blobs(12))
-    thumb = thumbnail(pixels)
+    thumb = thumbnail(scaled(pixels))
     facts = fingerprint(thumb)
     mirrored = fingerprint(np.ascontiguousarray(thumb[:, ::-1]))
     theirs = imagehash.phash(Image.fromarray(pixels))

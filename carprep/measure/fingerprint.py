@@ -12,9 +12,9 @@ from carprep.photo import RGB, Facts
 THUMB = 32  # px; enough to tell paints and plates' places, and 3 KB a photo
 
 
-def thumbnail(pixels: RGB) -> RGB:
-    """A photo squashed to a square: uint8 sRGB (32, 32, 3)."""
-    return np.asarray(cv2.resize(pixels, (THUMB, THUMB), interpolation=cv2.INTER_AREA), np.uint8)
+def thumbnail(small: RGB) -> RGB:
+    """A photo squashed to a square: uint8 sRGB (H, W, 3) of about 256 px -> (32, 32, 3)."""
+    return np.asarray(cv2.resize(small, (THUMB, THUMB), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def fingerprint(thumb: RGB) -> Facts:

@@ -18,16 +18,16 @@ BAR_DARK = 20  # of 255; JPEG leaves black bars at up to about 12
 BAR_LEAST = 0.03  # share of the side; less is a dark edge, no bar
 
 
-def inspect(pixels: RGB, thumb: RGB) -> Facts:
+def inspect(small: RGB, thumb: RGB) -> Facts:
     """Scores of a whole photo: sharpness, light, border, bars; see `facts.SCHEMA`.
 
     Args:
-        pixels: uint8 sRGB (H, W, 3).
+        small: uint8 sRGB (H, W, 3), the photo as `scaled` makes it.
         thumb: the same squashed to a small square, as `fingerprint` makes it.
     """
-    grey = scaled(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
-    ring = _ring(pixels)
+    ring = _ring(small)
     return {
         "sharpness": round(float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item()) ** 2, 3),
         "exposure": round(mean.item() / 255, 4),
@@ -92,13 +92,14 @@ def _run(dark: np.ndarray) -> float:
     return float(np.argmin(dark)) / len(dark) if not dark.all() else 1.0
 
 
-def scaled(grey: np.ndarray) -> np.ndarray:
-    """A grey picture with its longest side at 256 px, made smaller or larger."""
-    height, width = grey.shape
+def scaled(pixels: RGB) -> RGB:
+    """A picture with its longest side at 256 px, made smaller or larger."""
+    height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(grey, size, interpolation=how)
+    # down to half size linear interpolation sees every pixel, in a fifth of the time of area averaging
+    how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
 def _ring(pixels: RGB) -> np.ndarray:

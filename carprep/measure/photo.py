@@ -12,7 +12,7 @@ from carprep.measure.colour import paint
 from carprep.measure.cutout import Main, cut, main_car, uncut, whole
 from carprep.measure.decode import Decoded, decode
 from carprep.measure.fingerprint import fingerprint, thumbnail
-from carprep.measure.inspect import inspect
+from carprep.measure.inspect import inspect, scaled
 from carprep.measure.task import Settings
 from carprep.models.guided import refine
 from carprep.models.looker import Seen
@@ -33,14 +33,15 @@ def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
         return Measured(sha256, {"bytes": len(data)}, b"", Pictures(None, None, None), bad.reason, bad.detail)
     # seeded by the photo, not by what came before it: the same photo gives the same pixels in any order
     cv2.setRNGSeed(int(sha256[:7], 16))
-    thumb = thumbnail(decoded.pixels)
+    small = scaled(decoded.pixels)
+    thumb = thumbnail(small)
     facts: dict[str, float | int | str | None] = {
         "width": decoded.width,
         "height": decoded.height,
         "format": decoded.format,
         "mode": decoded.mode,
         "bytes": len(data),
-        **inspect(decoded.pixels, thumb),
+        **inspect(small, thumb),
         **fingerprint(thumb),
     }
     found, pictures = _find(data, decoded, facts, settings)
