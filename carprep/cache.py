@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -253,6 +254,12 @@ class Reader:
         """Whether this photo was measured with these settings."""
         with _clear(self.folder):
             return _knows(self._db, sha256, settings)
+
+
+@lru_cache(maxsize=1)
+def reader(folder: Path) -> Reader:
+    """This process's reader of a cache."""
+    return Reader(folder)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class _Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line; errors become one line and an exit status."""
+    # Arrow's own allocator holds on to what it once had: 20 MB more for every 10,000 photos
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:

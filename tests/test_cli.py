@@ -148,6 +148,8 @@ WRONG = {
     "zip in RAW": (["raw", "--zip", "raw/cars.zip"], "would lie in"),
     "zip deep in RAW": (["raw", "--zip", "raw/a/b/cars.zip"], "would lie in"),
     "zip is a folder": (["raw", "--zip", "empty"], "it is a folder"),
+    "zip without a name": (["raw", "--zip", "/"], "names no file"),
+    "empty zip": (["raw", "--zip", ""], "names no file"),
     "zip below a file": (["raw", "--zip", "notes.txt/cars.zip"], "cannot write"),
     "unknown looker": (["raw", "--look", "eyes"], "there is no looker 'eyes'"),
     "unknown view": (["raw", "--views", "top"], "no such view: top"),

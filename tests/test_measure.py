@@ -73,14 +73,16 @@ def test_cmyk_and_grey_and_sixteen_bit_look_alike():
     assert off(sixteen, grey[..., None]) < 1
 
 
-def test_a_wide_gamut_photo_is_brought_to_srgb():
-    lab = ImageCms.createProfile("LAB")
-    assert lab is not None
-    image = Image.new("RGB", (64, 64), (200, 60, 60))
-    # linear light: a profile whose curve is straight makes the same numbers darker in sRGB terms brighter
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ"))
-    assert profile is not None
-    assert pixels_of(encoded(image, "PNG", icc_profile=b"broken"))[5, 5].tolist() == [200, 60, 60]
+def test_a_photo_in_another_colour_space_is_brought_to_srgb_and_a_broken_profile_is_passed_over():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # a profile of our own: sRGB with the primaries of red and blue changed over, under another name
+    swapped = srgb.replace(b"rXYZ", b"tXYZ").replace(b"bXYZ", b"rXYZ").replace(b"tXYZ", b"bXYZ")
+    swapped = swapped.replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    image = Image.new("RGB", (64, 64), (200, 60, 20))
+
+    assert pixels_of(encoded(image, "PNG", icc_profile=srgb))[5, 5].tolist() == [200, 60, 20]
+    assert pixels_of(encoded(image, "PNG", icc_profile=b"broken"))[5, 5].tolist() == [200, 60, 20]
+    assert abs(pixels_of(encoded(image, "PNG", icc_profile=swapped))[5, 5].astype(int) - [20, 60, 200]).max() <= 3
 
 
 def test_an_animation_gives_its_first_frame():

@@ -1,9 +1,9 @@
 """The car's crop with its alpha, at one scale whatever sizes are asked for; this is what the cache holds.
 
-Codec, measured on 512 px crops of 60 photos (one core): JPEG at quality 92 without chroma subsampling takes 1.1 ms
-to write and 1.1 ms to read at 62 KB, and is off by 0.5 of 255 (RMS) once scaled to 64 px; PNG takes 12 and 6 ms at
-267 KB, lossless WebP 103 and 4 ms at 171 KB, lossy WebP 21 and 3 ms at 35 KB. So colour is JPEG; alpha, which is
-smooth and must be exact at 0 and 1, is PNG (0.6 ms, 4 KB).
+Codec, measured on 512 px crops (benchmarks/codecs.py): JPEG at quality 92 without chroma subsampling takes 1.6 ms to
+write and 1.4 ms to read at 64 KB, and is off by 0.4 of 255 (RMS) once scaled to 64 px; PNG takes 13 and 5.5 ms at
+269 KB, lossless WebP 116 and 4 ms at 174 KB, lossy WebP 22 and 3 ms at 40 KB. So colour is JPEG; alpha, which is smooth
+and must be exact at 0 and 1, is PNG.
 """
 
 from __future__ import annotations

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from carprep import files, models
-from carprep.cache import Measured, Reader
+from carprep.cache import Measured, reader
 from carprep.photo import Reason
 from carprep.recipe import Recipe
 
@@ -95,11 +94,6 @@ class Measurer:
         from carprep.measure.photo import measure  # pulls OpenCV, which the asking process can do without
 
         sha256 = hashlib.sha256(data).hexdigest()
-        if _reader(self.cache).knows(sha256, self.identity):
+        if reader(self.cache).knows(sha256, self.identity):
             return Done(sha256)
         return Done(sha256, measure(data, sha256, self.settings))
-
-
-@lru_cache(maxsize=1)
-def _reader(folder: Path) -> Reader:
-    return Reader(folder)

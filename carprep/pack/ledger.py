@@ -147,6 +147,8 @@ def path_of(zip_path: Path) -> Path:
 def beside(zip_path: Path, suffix: str) -> Path:
     """A file beside a zip: cars.zip -> cars + suffix."""
     name = zip_path.name
+    if not name:
+        raise UsageError(f"{str(zip_path)!r} names no file")
     return zip_path.with_name((name[:-4] if name.lower().endswith(".zip") else name) + suffix)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from carprep.cache import Pictures, Reader
+from carprep.cache import Pictures, reader
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Renderer:
 
     def __call__(self, order: Order) -> tuple[bytes, ...]:
         """One PNG a size: 8-bit RGB, square."""
-        pictures = _reader(self.cache).pictures(order.slot)
+        pictures = reader(self.cache).pictures(order.slot)
         return tuple(self._render(pictures, order, size) for size in self.sizes)
 
     def _render(self, pictures: Pictures, order: Order, size: int) -> bytes:
@@ -57,8 +56,3 @@ class Renderer:
         if self.background == "keep":
             return png(in_context(pictures, order.box, frame))
         return png(on_white(pictures, frame))
-
-
-@lru_cache(maxsize=1)
-def _reader(folder: Path) -> Reader:
-    return Reader(folder)
