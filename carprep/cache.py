@@ -242,6 +242,10 @@ class Reader:
         with _clear(folder):
             self._db = _connect(folder / database_name())
 
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._db.close()
+
     def pictures(self, slot: int) -> Pictures:
         """The encoded pictures in one slot."""
         with _clear(self.folder):

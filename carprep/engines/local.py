@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from carprep.engines.worker import READY
 from carprep.errors import CarprepError, RunError, StepBug
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     tasks: deque[int] = field(default_factory=deque)  # indices, in the order in which they were sent
-    answered: bool = False
+    ready: bool = False  # it has started, so it is not to blame for dying at a task
 
 
 class LocalEngine:
@@ -128,14 +129,16 @@ class LocalEngine:
             except (EOFError, ConnectionResetError):
                 self._bury(worker, run)
                 continue
-            worker.answered = True
-            run.answer(worker.tasks.popleft(), message)
+            if message == READY:
+                worker.ready = True
+            else:
+                run.answer(worker.tasks.popleft(), message)
 
     def _bury(self, worker: _Worker, run: _Run[T, R]) -> None:
         """Replace a worker that died: its task is tried once more, those that waited behind it go back."""
         worker.connection.close()
         status = worker.process.wait()
-        if not worker.answered and status > 0:  # it never came to work: ours to mend, not the photo's fault
+        if not worker.ready and status > 0:  # it never came to work: ours to mend, not the photo's fault
             raise RunError(f"a worker process could not start (exit {status}); its words are above")
         run.crash(worker.tasks)
         self._workers[self._workers.index(worker)] = _launch()

@@ -13,6 +13,8 @@ from typing import Any
 
 from carprep.errors import CarprepError
 
+READY = "ready"  # the first message: from here on a death is the task's doing, not the start's
+
 
 def serve(descriptor: int) -> None:
     """Answer the tasks that come over a socket, in their order; return when its other end is closed.
@@ -21,6 +23,7 @@ def serve(descriptor: int) -> None:
     """
     _settle()
     connection = Connection(descriptor)
+    connection.send(READY)
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     # reading ahead in a thread keeps the asker's `send` from ever waiting for us: two full pipes would be a deadlock
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -202,9 +203,9 @@ class Set:
         return digest.hexdigest()
 
     def _left_out_sheet(self, path: Path, cache: Path) -> None:
-        reader = Reader(cache)
         left = len(self.table) - len(self._kept)
-        cells = [self._left_out_cell(row, reader) for row in self._left_out_rows()]
+        with closing(Reader(cache)) as reader:
+            cells = [self._left_out_cell(row, reader) for row in self._left_out_rows()]
         shown = "" if len(cells) == left else f", {len(cells)} of them shown"
         write_sheet(path, f"{left} left out of {len(self.table)}{shown}", cells)
 
