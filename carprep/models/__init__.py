@@ -58,4 +58,8 @@ def identity(name: str) -> str:
         from carprep.models import rembg
 
         return rembg.identity(name.removeprefix(REMBG))
+    if name == "border":
+        from carprep.models.border import IDENTITY
+
+        return IDENTITY
     return f"{name}/1"
