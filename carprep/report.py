@@ -86,8 +86,8 @@ class Funnel:
     def _notes(self) -> list[str]:
         notes = {
             f"{self.by_hand:,} decided by hand": self.by_hand,
-            f"{self.folder_links:,} links to folders not followed": self.folder_links,
-            f"{self.hidden_folders:,} hidden folders passed over": self.hidden_folders,
+            f"{_counted(self.folder_links, 'link')} to folders not followed": self.folder_links,
+            f"{_counted(self.hidden_folders, 'hidden folder')} passed over": self.hidden_folders,
             f"only the first {self.limit or 0:,} were let in": self.limit,
         }
         return [note for note, count in notes.items() if count]
@@ -108,6 +108,10 @@ class Funnel:
         left_out = {str(reason): reasons.count(reason) for reason in Reason if reason in set(reasons)}
         held_out = table["split"].to_pylist().count("holdout")
         return cls(len(reasons), left_out, sum(table["by_hand"].to_pylist()), held_out, **about)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""The lookers: border on plain grounds, rembg's real loading code on a tiny network, and none."""
+"""The lookers together: on drawn and real cars, by name, and rembg's real loading code on a tiny network."""
 
 from __future__ import annotations
 
 import csv
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,79 +14,9 @@ from carprep.measure.task import Limits
 from carprep.models.border import Border
 from carprep.models.guided import refine
 from carprep.photo import Reason
-from tests.pictures import blobs
 from tests.test_render import disc
 
 LIMITS = Limits(10**8, 10**8, 100)
-
-
-def on_ground(ground: np.ndarray, paint: tuple[int, int, int] = (170, 25, 30)) -> tuple[np.ndarray, np.ndarray]:
-    """A car of sorts on a ground, with its shadow on the floor, and its exact mask."""
-    height, width = ground.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    cv2.rectangle(mask, (width // 6, height // 2), (width * 5 // 6, height * 3 // 4), 1, -1)
-    cv2.ellipse(mask, (width // 2, height // 2), (width // 4, height // 5), 0, 180, 360, 1, -1)
-    body = mask.copy()
-    for x in (width // 3, width * 2 // 3):
-        cv2.circle(mask, (x, height * 3 // 4), height // 12, 1, -1)
-    shadow = np.zeros((height, width), np.float32)
-    cv2.ellipse(shadow, (width // 2, height * 5 // 6), (width * 2 // 5, height // 24), 0, 0, 360, 0.35, -1)
-    picture = ground * (1 - cv2.GaussianBlur(shadow, (0, 0), 6)[..., None])
-    picture[mask > 0] = (25, 25, 27)
-    picture[body > 0] = paint
-    return np.clip(picture, 0, 255).astype(np.uint8), mask > 0
-
-
-def studio(height: int = 300, width: int = 400) -> np.ndarray:
-    """A grey wall that darkens downwards and to the right."""
-    y, x = np.mgrid[0:height, 0:width]
-    return np.repeat((225 - 40 * y / height - 12 * x / width)[..., None], 3, 2)
-
-
-def board(height: int = 300, width: int = 400, square: int = 12) -> np.ndarray:
-    y, x = np.mgrid[0:height, 0:width] // square
-    return np.repeat(np.where((x + y) % 2, 204.0, 255.0)[..., None], 3, 2)
-
-
-GROUNDS = {
-    "white": np.full((300, 400, 3), 255.0),
-    "grey": np.full((300, 400, 3), 150.0),
-    "blue": np.full((300, 400, 3), (90.0, 130.0, 190.0)),
-    "studio": studio(),
-    "checkerboard": board(),
-}
-
-
-@pytest.mark.parametrize("name", GROUNDS)
-def test_border_cuts_a_car_from_a_plain_ground_and_leaves_its_shadow(name):
-    picture, mask = on_ground(GROUNDS[name])
-    seen = Border()(picture)
-
-    assert seen.reason is None, seen.detail
-    found = seen.alpha > 0.5
-    assert (found & mask).sum() / (found | mask).sum() > 0.9
-    assert seen.alpha.dtype == np.float32 and seen.alpha.min() >= 0 and seen.alpha.max() <= 1
-
-
-def test_border_refuses_a_ground_that_is_not_plain_and_says_what_it_measured():
-    seen = Border()(np.asarray(blobs(1, 400, 300)))
-
-    assert (seen.alpha, seen.reason) == (None, Reason.BAD_CUTOUT)
-    assert "%" in seen.detail or "wanders" in seen.detail
-
-
-def test_border_finds_no_car_on_an_empty_ground():
-    assert Border()(studio().astype(np.uint8)).reason is Reason.NO_CAR
-
-
-def test_border_gives_the_same_alpha_whatever_it_saw_before():
-    picture, _ = on_ground(studio())
-    other, _ = on_ground(GROUNDS["blue"], (20, 160, 60))
-    first = Border()(picture).alpha
-    for _ in range(3):
-        Border()(other)
-
-    assert np.array_equal(Border()(picture).alpha, first)
 
 
 def test_border_on_drawn_cars_agrees_with_their_exact_masks(tmp_path):
@@ -121,10 +50,6 @@ def test_border_keeps_most_cars_on_white_whole_and_refuses_everyday_scenes(photo
 
     assert sum(look(photos / name).alpha is not None for name in white) >= 0.85 * len(white)
     assert sum(look(photos / name).alpha is not None for name in scenes) <= 0.05 * len(scenes)
-
-
-def test_none_gives_the_whole_frame():
-    assert (models.load("none")(np.zeros((20, 30, 3), np.uint8)).alpha == np.ones((20, 30))).all()
 
 
 def test_the_guided_filter_brings_a_coarse_edge_onto_the_photos_edge():
