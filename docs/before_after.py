@@ -25,10 +25,9 @@ def main() -> None:
     kept = {photo.key: photo for photo in ledger.read(DEMO / "cars.zip") if photo.reason is None}
     chosen = []
     for kind in KINDS:
-        keys = (key for key, one in read_key(DEMO / "raw").items() if one.kind is kind and key in kept)
-        chosen.append(
-            next(key for key in keys if key not in chosen and kept[key].facts["colour"] not in ("white", "grey"))
-        )
+        keys = [key for key, one in read_key(DEMO / "raw").items() if one.kind is kind and key in kept]
+        keys.sort(key=lambda key: kept[key].facts["colour"] in ("white", "grey", "silver"))  # bright ones first
+        chosen += [key for key in keys if key not in chosen][:1]
     sheet = Image.new("RGB", (len(chosen) * (CELL + GAP) + GAP, 2 * CELL + 3 * GAP), (225, 228, 235))
     with zipfile.ZipFile(DEMO / "cars.zip") as archive:
         for number, key in enumerate(chosen):
