@@ -80,7 +80,6 @@ def written(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise writing_error(path, error) from error
@@ -106,7 +105,7 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove what killed runs left while writing `path`: parts that no living process holds."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         # one that is seconds old may belong to a run that has not locked it yet

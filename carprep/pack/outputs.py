@@ -67,6 +67,8 @@ class Outputs:
             raise UsageError("two of the files to write have the same name; choose another --zip or --holdout-zip")
         for folder in sorted({path.parent for path in taken}):
             _probe(folder)
+        for path in taken:
+            files.sweep(path)
 
 
 def outside(raw: Path, path: Path, name: str) -> None:
