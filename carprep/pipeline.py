@@ -81,7 +81,7 @@ def build(
     _check(recipe, workers, limit)
     if cache is not None and keep_cache:
         outside(raw, Path(cache), "the cache")
-    outputs = Outputs.plan(raw, Path(zip), Path(holdout_zip) if holdout_zip else None, recipe)
+    outputs = Outputs.plan(raw, Path(zip), Path(holdout_zip) if holdout_zip else None, recipe, dry_run)
     listing = list_raw(raw)
     complete = limit is None or limit >= len(listing.origins)
     listing = listing.first(limit)

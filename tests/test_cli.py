@@ -84,7 +84,7 @@ def test_a_dry_run_prints_the_funnel_and_writes_nothing(heap):
     done = build(heap, "--dry-run")
 
     assert "8  kept" in done.stdout
-    assert not heap.zip.exists() and not list(heap.zip.parent.glob("*"))
+    assert not heap.zip.parent.exists()
 
 
 def test_explain_says_what_happened_in_plain_words(heap):

@@ -30,8 +30,8 @@ class Outputs:
     left_out: Path
 
     @classmethod
-    def plan(cls, raw: Path, zip_path: Path, holdout: Path | None, recipe: Recipe) -> Outputs:
-        """Name the files.
+    def plan(cls, raw: Path, zip_path: Path, holdout: Path | None, recipe: Recipe, dry_run: bool = False) -> Outputs:
+        """Name the files, make their folders, and sweep away what killed runs left there; a dry run only names them.
 
         Raises:
             UsageError: a file would lie in RAW or over it, two would have one name, or a folder cannot be written to.
@@ -43,6 +43,8 @@ class Outputs:
             zips |= {(size, HOLDOUT): sized(holdout, size, recipe.sizes) for size in recipe.sizes}
         outputs = cls(zips, path_of(zip_path), beside(zip_path, ".sheet.jpg"), beside(zip_path, ".left-out.jpg"))
         outputs._check(raw)
+        if not dry_run:
+            outputs._prepare()
         return outputs
 
     @property
@@ -65,9 +67,11 @@ class Outputs:
                 raise UsageError(f"cannot write {path}: it is a folder")
         if len(set(taken)) < len(taken):
             raise UsageError("two of the files to write have the same name; choose another --zip or --holdout-zip")
-        for folder in sorted({path.parent for path in taken}):
+
+    def _prepare(self) -> None:
+        for folder in sorted({path.parent for path in self.all}):
             _probe(folder)
-        for path in taken:
+        for path in self.all:
             files.sweep(path)
 
 
