@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -67,7 +67,3 @@ class Photo:
     facts: Facts = field(default_factory=dict)
     reason: Reason | None = None
     detail: str = ""
-
-    def reject(self, reason: Reason, detail: str) -> Photo:
-        """The same photo, marked as left out."""
-        return replace(self, reason=reason, detail=detail)

@@ -30,10 +30,6 @@ TRIES = 2  # a crash may be another program's fault (memory); twice on the same 
 WINDOW = 64  # tasks a worker may be ahead of the oldest unanswered one; bounds what waits in memory
 
 
-class Crashed(Exception):
-    """A worker died at this task, twice."""
-
-
 @dataclass(frozen=True)
 class Answer(Generic[T, R]):
     """What became of one task; `result` is None where the worker `crashed` at it."""
