@@ -1,0 +1,44 @@
+"""A photo into the network's input, and the network's answer back onto the photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from carprep.photo import RGB, Alpha
+
+SIDE = 256  # px, the input's longer side
+BLOCK = 32  # px: the input's sides are multiples of it, since the network halves five times
+GREY = 114  # of what lies round the photo
+
+
+def letterbox(pixels: RGB, side: int = SIDE) -> tuple[RGB, tuple[int, int, int, int]]:
+    """Scale a photo to `side` px and put it on grey, no larger than the network needs.
+
+    Args:
+        pixels: uint8 sRGB (H, W, 3).
+
+    Returns:
+        uint8 (h, w, 3), h and w multiples of 32 of at most `side`; and the photo's place in it: left, top, width,
+        height.
+    """
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    outer = _blocks(inner[0]), _blocks(inner[1])
+    canvas = np.full((outer[1], outer[0], 3), GREY, np.uint8)
+    left, top = (outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2
+    small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    canvas[top : top + inner[1], left : left + inner[0]] = small
+    return canvas, (left, top, *inner)
+
+
+def unbox(plane: np.ndarray, place: tuple[int, int, int, int], shape: tuple[int, int]) -> Alpha:
+    """A plane of the network's input size back to the photo's shape (H, W), float32."""
+    left, top, width, height = place
+    inner = np.ascontiguousarray(plane[top : top + height, left : left + width], np.float32)
+    return np.asarray(cv2.resize(inner, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _blocks(side: int) -> int:
+    return -(-side // BLOCK) * BLOCK
