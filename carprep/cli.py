@@ -82,7 +82,11 @@ def build(
     ] = None,
     background: Annotated[str | None, typer.Option(help="white or keep. Default: white.")] = None,
     look: Annotated[
-        str | None, typer.Option(help="Who finds the car: border, rembg:NAME or none. Default: border.")
+        str | None,
+        typer.Option(help="Who finds the car: carnet, carnet:FILE, border, rembg:NAME or none. Default: carnet."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda: where carnet runs; part of the recipe. Default: cpu.")
     ] = None,
     same: Annotated[str | None, typer.Option(help="What counts as one picture: copy or none. Default: copy.")] = None,
     margin: Annotated[
@@ -125,10 +129,11 @@ def build(
         raise UsageError("--cache and --no-cache exclude each other")
     wishes = {
         "sizes": tuple(size) if size else None, "views": _views(views), "face": face, "background": background,
-        "look": look, "same": same, "margin": margin, "enlarge": enlarge, "split": split, "detail": detail,
+        "look": look, "device": device, "same": same, "margin": margin, "enlarge": enlarge,
+        "split": split, "detail": detail,
     }  # fmt: skip
     settings = _recipe(recipe, wishes, overrides)
-    models.check_look(settings.look, fetch=fetch)
+    models.check_look(settings.look, settings.device, fetch)
     if save_recipe is not None:
         _save_recipe(save_recipe, settings, raw)
     with LocalEngine(_count(workers)) as engine:
@@ -190,6 +195,34 @@ def funnel(cars: Set, json: Json = False) -> None:
         return
     for line in counted.lines():
         typer.echo(line)
+
+
+@app.command(rich_help_panel=BUILD)
+def look(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO|FOLDER…", help="Photos, and folders of photos.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to; it is made.", show_default=False)],
+    look: Annotated[str, typer.Option(help="Who looks: carnet, carnet:FILE, border, rembg:NAME or none.")] = "carnet",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: one for each processor.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Look at only the first N photos.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what a looker sees: per photo its alpha and a side-by-side picture, and look.csv.
+
+    Example: carprep look raw/ --out seen/
+    """
+    from carprep.look import look as run
+    from carprep.progress import console
+
+    with console() as progress:
+        looked = run(photos, out, look, device, workers=_count(workers), limit=limit, progress=progress)
+    if json:
+        _print_json({"table": str(looked.table), "rows": looked.rows})
+        return
+    unreadable = f", {looked.errors} of them with an error" if looked.errors else ""
+    typer.echo(f"{len(looked.rows)} photos{unreadable}: {looked.table}")
 
 
 @app.command(rich_help_panel=HOUSE)

@@ -79,6 +79,7 @@ def _library(name: str) -> Finding:
 
 
 def _models() -> Iterator[Finding]:
+    yield _carnet()
     yield Finding("ok", "looker border", "needs no weights")
     yield Finding("ok", "looker none", "needs no weights")
     if of("rembg") is None:
@@ -88,6 +89,21 @@ def _models() -> Iterator[Finding]:
 
     for name, model in rembg.MODELS.items():
         yield _rembg(name, model.licence)
+
+
+def _carnet() -> Finding:
+    from carprep.models import carnet
+
+    try:
+        about = carnet.Network(carnet.BUNDLED).about
+    except ImportError:
+        return Finding("wrong", "looker carnet", "cannot run without onnxruntime", "pip install onnxruntime")
+    except CarprepError as error:
+        return Finding("wrong", "looker carnet", str(error), "install carprep again")
+    size = carnet.BUNDLED.stat().st_size / 1e6
+    return Finding(
+        "ok", "looker carnet", f"bundled, {size:.1f} MB, made by carprep {about['version']} ({about['git']})"
+    )
 
 
 def _rembg(name: str, licence: str) -> Finding:
@@ -123,15 +139,14 @@ def _onnxruntime() -> Finding:
         )
         return Finding("wrong", "onnxruntime", f"{plain}, and onnxruntime-gpu {gpu}", advice)
     if find_spec("onnxruntime") is None:
-        return Finding("note", "onnxruntime", "not installed", 'for rembg lookers: pip install "carprep[rembg]"')
+        return Finding("wrong", "onnxruntime", "missing", "pip install onnxruntime")
     import onnxruntime
 
-    providers = onnxruntime.get_available_providers()
-    return Finding(
-        "ok",
-        "onnxruntime",
-        f"{plain or gpu}, GPU {'seen' if 'CUDAExecutionProvider' in providers else 'not seen'}",
-    )
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return Finding("ok", "onnxruntime", f"{plain or gpu}, GPU seen: --device cuda can be used")
+    from carprep.models.carnet import SWAP
+
+    return Finding("ok", "onnxruntime", f"{plain or gpu}, on the processor (for --device cuda: {SWAP})")
 
 
 def _cache(folder: Path) -> Iterator[Finding]:

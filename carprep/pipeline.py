@@ -128,7 +128,7 @@ def _check(recipe: Recipe, workers: int | None, limit: int | None) -> None:
         raise UsageError("workers must be at least 1")
     if limit is not None and limit < 1:
         raise UsageError("--limit must be at least 1")
-    models.check_look(recipe.look)
+    models.check_look(recipe.look, recipe.device)
     if recipe.face != "keep" and not models.knows_views(recipe.look):
         raise UsageError(f"--face {recipe.face} needs a looker that tells facing; {recipe.look} does not")
 

@@ -43,7 +43,8 @@ class Recipe:
     views: tuple[View, ...] = (View.FRONT, View.FRONT_SIDE)  # front alone would empty most sets
     face: str = "keep"  # keep, left or right: mirror so that every car looks the same way
     background: str = "white"  # white or keep
-    look: str = "border"  # border, rembg:NAME or none; border needs no weights
+    look: str = "carnet"  # carnet, carnet:FILE, border, rembg:NAME or none; carnet alone tells a front from a rear
+    device: str = "cpu"  # cpu or cuda: a setting of the result, since a GPU rounds in another way
     same: str = "copy"  # copy or none: what counts as one picture
     margin: float = 0.06  # white round the car's box, share of its longer side; wheels must not touch the edge
     enlarge: float = 1.0  # how far a small car may be enlarged; 1 = never, since enlarging invents no detail
@@ -60,7 +61,7 @@ class Recipe:
     max_touch: float = 0.12  # share of the car's outline that lies on the photo's edge; more is a cut-off car
     max_stray: float = 0.35  # next-largest blob over the car's; above it there are several cars
     max_soft: float = 0.30  # share of the cut-out that is neither car nor ground; above it the mask is a guess
-    min_view: float = 0.0  # least probability of the most probable view; 0 takes the most probable as it is
+    min_view: float = 0.5  # least probability that the view is a wanted one; calibrated, so half is as good as not
     copy_distance: int = 8  # bits of 64 that the perceptual hashes of copies may differ by
     copy_colour: float = 6.0  # mean difference of 32 x 32 thumbnails, 0-255; more is another photo or paint
 
@@ -194,6 +195,7 @@ def _check(recipe: Recipe) -> None:
         (recipe.face in FACES, f"--face must be one of {', '.join(FACES)}"),
         (recipe.background in BACKGROUNDS, f"--background must be one of {', '.join(BACKGROUNDS)}"),
         (recipe.same in SAMES, f"--same must be one of {', '.join(SAMES)}"),
+        (0 <= recipe.min_view <= 1, "min_view must be 0 to 1"),
         (0 <= recipe.margin <= MAX_MARGIN, f"--margin must be 0 to {MAX_MARGIN}"),
         (1 <= recipe.enlarge <= 16, "--enlarge must be 1 to 16"),
         (0 <= recipe.split < 1, "--split must be at least 0 and less than 1"),

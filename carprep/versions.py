@@ -9,7 +9,7 @@ from importlib import metadata
 from carprep.version import VERSION
 
 # what touches pixels or bytes; opencv has several distributions of the one module
-LIBRARIES = ("imagehash", "numpy", "pillow", "pyarrow", "scipy")
+LIBRARIES = ("imagehash", "numpy", "pillow", "pyarrow", "scipy")  # onnxruntime is in a looker's identity
 OPENCV = (
     "opencv-python-headless",
     "opencv-python",

@@ -20,9 +20,11 @@ from carprep.photo import View
 FRAMES = ((192, 256), (192, 256), (192, 256), (160, 256), (160, 256), (224, 256), (256, 256), (256, 192))
 # how often a source is drawn from beside its number of photos; exact masks are few and precious
 SHARES: Mapping[str, float] = {
-    "yard": 0.27, "carparts": 0.08, "carmask": 0.12, "street": 0.12, "orient": 0.13, "turn": 0.05, "redcars": 0.06,
-    "indian512": 0.025, "sides": 0.025, "nocar": 0.07, "bench": 0.01, "drawn": 0.04,
+    "yard": 0.27, "carparts": 0.07, "carmask": 0.13, "street": 0.13, "orient": 0.14, "turn": 0.04, "redcars": 0.05,
+    "indian512": 0.025, "sides": 0.02, "nocar": 0.02, "bench": 0.015, "drawn": 0.03, "none": 0.12,
 }  # fmt: skip
+NONE = "none"  # photos of any source that are labelled so: few, of all kinds, and each kind must be known
+OTHER = 0.5  # of a source that is not named above: photos of one's own
 COMPOSED, ALONE, SEVERAL, WORDS = 0.3, 0.035, 0.2, 0.1  # shares of pictures
 
 
@@ -44,11 +46,13 @@ class Batches:
     _clean: list[Packed] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        sources = sorted({item.example.source for item in self.items})
-        for source in sources:
-            pool = [item for item in self.items if item.example.source == source and _teaches(item)]
-            self._pools.append(pool)
-            self._odds.append(SHARES.get(source, 0.5) if pool else 0.0)
+        pools: dict[str, list[Packed]] = {}
+        for item in self.items:
+            if _teaches(item):
+                pools.setdefault(_pool(item), []).append(item)
+        for name in sorted(pools):
+            self._pools.append(pools[name])
+            self._odds.append(SHARES.get(name, OTHER))
         self._clean = [item for item in self.items if item.clean]
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -64,13 +68,20 @@ class Batches:
         if random.random() < ALONE:
             sample = without_car(sample, self._ground(frame, random))
         elif item.clean and sample.alpha.any() and random.random() < COMPOSED:
-            ground = self._ground(frame, random)
-            if random.random() < SEVERAL:
-                ground = beside(ground, move(self._load(self._one(self._clean, random)), frame, random), random)
-            sample = over(sample, ground, random)
+            sample = self._over_another(sample, frame, random)
         if random.random() < WORDS:
             sample = overlaid(sample, random)
         return edged(spoil(sample, random))
+
+    def composed(self, item: Packed, frame: tuple[int, int], random: np.random.Generator) -> Sample:
+        """A car with a clean mask on another ground, perhaps with a neighbour; nothing else is done to it."""
+        return self._over_another(move(self._load(item), frame, random), frame, random)
+
+    def _over_another(self, sample: Sample, frame: tuple[int, int], random: np.random.Generator) -> Sample:
+        ground = self._ground(frame, random)
+        if random.random() < SEVERAL:
+            ground = beside(ground, move(self._load(self._one(self._clean, random)), frame, random), random)
+        return over(sample, ground, random)
 
     def _draw(self, random: np.random.Generator) -> Packed:
         odds = np.array(self._odds) / sum(self._odds)
@@ -136,6 +147,11 @@ def has_bfloat16(device: str) -> bool:
 
 def _whole_blocks(side: float) -> int:
     return max(32, round(side / 32) * 32)
+
+
+def _pool(item: Packed) -> str:
+    is_none = item.example.close == (View.NONE,) and item.example.source != "drawn"
+    return NONE if is_none else item.example.source
 
 
 def _teaches(item: Packed) -> bool:

@@ -26,7 +26,9 @@ def synthetic_ground(frame: tuple[int, int], random: np.random.Generator) -> RGB
     height, width = frame
     kind = random.integers(6)
     if kind <= 1:
-        plain = (255, 255, 255) if random.random() < 0.5 else tuple(int(v) for v in random.integers(0, 256, 3))
+        lot = random.random()  # white is what users have most, and a black frame must be known for nothing
+        any_colour = tuple(int(v) for v in random.integers(0, 256, 3))
+        plain = (255, 255, 255) if lot < 0.5 else (0, 0, 0) if lot < 0.65 else any_colour
         return np.full((height, width, 3), plain, np.uint8)
     if kind == 2:
         side = int(random.integers(4, 20))

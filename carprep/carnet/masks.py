@@ -15,6 +15,7 @@ from carprep.measure.decode import decode
 from carprep.measure.task import Limits
 from carprep.photo import RGB
 
+TEACHER = "teacher/deeplabv3_mnv2_pascal_quant.tflite"  # in the folder of development photos
 SIDE = 512  # px, longest
 LIMITS = Limits(200_000_000, 120_000_000, 1_000)
 AGREE = 0.90  # intersection over union of the plain ground's mask and the teacher's, above which the first is taken
@@ -86,7 +87,7 @@ def _grey(path: Path) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _teacher(photos: Path) -> Teacher:
-    return Teacher(photos / "teacher" / "deeplabv3_mnv2_pascal_quant.tflite")
+    return Teacher(photos / TEACHER)
 
 
 def _main(mask: np.ndarray) -> np.ndarray:

@@ -18,13 +18,14 @@ from carprep.carnet.groups import describe, grouped
 from carprep.errors import BadPhoto, UsageError
 from carprep.measure.decode import decode
 from carprep.measure.task import Limits
-from carprep.photo import RGB
+from carprep.photo import RGB, View
 
 SIDE = 384  # px, longest; 1.5 times the network's input, so that a closer crop still has its edges
 LIMITS = Limits(200_000_000, 120_000_000, 1_000)
 VALIDATION = 0.18  # share of the groups held back, chosen by hash
 TRUSTED, LIKELY = 255, 128  # how far a mask's pixel is to be believed: drawn by hand, or by another network
-VERSION = 2
+CLEAN = 0.985  # share of a photo whose mask is known, from which its car can be put on another ground
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Packed:
     Attributes:
         start: its first pixel's number in the pack's flat files.
         height, width: px.
-        clean: whether a car is in its mask and every pixel of it is known; such a car can be put on another ground.
+        clean: whether a whole car is in its mask and (nearly) every pixel of it is known; see `CLEAN`.
         validation: whether it is held back.
         sha256: of the photo's bytes.
     """
@@ -106,14 +107,18 @@ def _write(folder: Path, examples: Sequence[Example], sha256: str, threads: int)
             for file, plane in ((pixels, picture), (alpha, mask), (trust, believed)):
                 file.write(np.ascontiguousarray(plane).tobytes())
             height, width = mask.shape
-            clean = bool(example.mask) and bool(believed.all()) and bool(mask.any())
-            items.append(Packed(example, start, height, width, clean, False, digest))
+            items.append(Packed(example, start, height, width, _is_clean(example, mask, believed), False, digest))
             descriptions.append(describe(picture))
             start += height * width
     if not items:
         raise UsageError(f"not one photo that {folder / 'labels.csv'} lists can be decoded")
     items = _split(items, np.stack(descriptions))
     files.write_text(folder / "pack.json", json.dumps({"sha256": sha256, "items": [asdict(item) for item in items]}))
+
+
+def _is_clean(example: Example, mask: np.ndarray, believed: np.ndarray) -> bool:
+    whole = View.PARTIAL not in example.close
+    return bool(example.mask) and whole and bool(mask.any()) and float((believed > 0).mean()) > CLEAN
 
 
 def _planes(folder: Path, example: Example) -> tuple[RGB, np.ndarray, np.ndarray, str] | None:

@@ -81,12 +81,12 @@ def train(folder: Path, out: Path, config: Config, threads: int, start: Path | N
         losses = learn(state, batch, device)
         _average(state, config.average)
         state.step = step + 1
-        if state.step % 100 == 0:
+        if state.step % SAID_EVERY == 0:
             pace = (time.monotonic() - began) / (state.step - first)
             _say(out, {"step": state.step, "rate": rate, "pace": round(pace, 3), **losses})
-        if state.step % 500 == 0 or state.step == config.steps:
+        if state.step % SAVED_EVERY == 0 or state.step == config.steps:
             _save(state, path, config, packed, folder)
-        if state.step % 2000 == 0 or state.step == config.steps:
+        if state.step % LOOKED_EVERY == 0 or state.step == config.steps:
             _say(out, {"step": state.step, **quick_look(state.averaged, packed, device)})
     return path
 
@@ -229,6 +229,7 @@ def _keep_memory() -> None:
         libc.mallopt(-2, 1 << 26)  # M_TOP_PAD
 
 
+SAID_EVERY, SAVED_EVERY, LOOKED_EVERY = 100, 500, 2000  # steps
 WORKERS = 2 if (os.cpu_count() or 1) > 2 else 1
 
 
@@ -271,7 +272,11 @@ def main(
     Example: python -m carprep.carnet.train heap/ --out run/
     """
     config = replace(Config(), steps=steps, seed=seed, rate=rate, small_until=small_until)
-    typer.echo(train(folder, out, config, threads, start, device))
+    from carprep.carnet.export import export  # which asks for a checkpoint that was made here
+
+    checkpoint = train(folder, out, config, threads, start, device)
+    export(checkpoint, folder, out / "carnet.onnx")
+    typer.echo(f"{out / 'carnet.onnx'}: use it with --look carnet:{out / 'carnet.onnx'}")
 
 
 if __name__ == "__main__":

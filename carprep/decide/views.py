@@ -38,18 +38,36 @@ def probabilities(table: Table) -> np.ndarray:
 
 
 def wrong_view(table: Table, recipe: Recipe) -> Table:
-    """Leave out no cars (view none), close-ups (partial), and cars seen from a side that is not wanted."""
-    chances = probabilities(table)
-    best = np.nan_to_num(chances).max(axis=1)
-    words = {i: f"{table.views[i]} ({best[i]:.0%})" for i in range(len(table)) if table.views[i]}
-    table = table.mark(table.views == View.NONE, Reason.NO_CAR, words)
-    table = table.mark(table.views == View.PARTIAL, Reason.CUT_OFF, words)
-    known = table.views != ""
-    wanted = np.isin(table.views.astype(str), [str(view) for view in recipe.views])
-    table = table.mark(known & ~wanted, Reason.WRONG_VIEW, words)
-    unsure = known & (best < recipe.min_view)
-    doubts = {i: f"{words[i]}; at least {recipe.min_view:.0%}" for i in words}
-    return table.mark(unsure, Reason.WRONG_VIEW, doubts)
+    """Leave out no cars (view none), close-ups (partial), and cars that are not surely seen from a wanted side.
+
+    A photo stays where the wanted views together have `min_view`, whichever of them it is; else the most probable
+    view is the reason.
+    """
+    chances = np.nan_to_num(probabilities(table))
+    wanted = chances[:, [ALL.index(view) for view in recipe.views]].sum(axis=1)
+    out = (table.views != "") & (wanted < recipe.min_view)
+    best = chances.max(axis=1)
+    words = {i: _doubt(str(table.views[i]), best[i], wanted[i], recipe) for i in map(int, np.flatnonzero(out))}
+    for view, reason in ((View.NONE, Reason.NO_CAR), (View.PARTIAL, Reason.CUT_OFF)):
+        table = table.mark(out & (table.views == view), reason, words)
+    table = table.mark(out, Reason.WRONG_VIEW, words)
+    return _wanted_names(table, chances, recipe)
+
+
+def _doubt(view: str, best: float, wanted: float, recipe: Recipe) -> str:
+    if view in recipe.views:
+        return f"{view} ({best:.0%}), all wanted views {wanted:.0%}; at least {recipe.min_view:.0%}"
+    return f"{view} ({best:.0%})"
+
+
+def _wanted_names(table: Table, chances: np.ndarray, recipe: Recipe) -> Table:
+    """What stays is named by the most probable of the wanted views, also where another came first by a hair."""
+    views = table.views.copy()
+    order = [ALL.index(view) for view in recipe.views]
+    for row in np.flatnonzero(table.wanted & (views != "")):
+        if views[row] not in recipe.views:
+            views[row] = str(recipe.views[int(chances[row, order].argmax())])
+    return replace(table, views=views, facings=_facings(table, views))
 
 
 def _facings(table: Table, views: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tu
     if settings.look == "none":
         return _frame(decoded), whole(decoded.pixels, settings.detail)
     rows, columns = _without_bars(decoded.pixels, facts)
-    seen = models.load(settings.look)(np.ascontiguousarray(decoded.pixels[rows, columns]))
+    seen = models.load(settings.look, settings.device)(np.ascontiguousarray(decoded.pixels[rows, columns]))
     told = _told(seen)
     alpha = np.zeros(decoded.pixels.shape[:2], np.float32)
     if seen.alpha is not None:

@@ -31,18 +31,20 @@ class Settings:
     look: str
     detail: int
     limits: Limits
+    device: str = "cpu"
 
     @classmethod
     def of(cls, recipe: Recipe) -> Settings:
         """The settings in a recipe."""
-        return cls(recipe.look, recipe.detail, Limits(recipe.max_bytes, recipe.max_pixels, recipe.max_frames))
+        limits = Limits(recipe.max_bytes, recipe.max_pixels, recipe.max_frames)
+        return cls(recipe.look, recipe.detail, limits, recipe.device)
 
     def identity(self, versions: dict[str, str]) -> bytes:
         """16 bytes that differ wherever a measurement could differ."""
         plain = {
             **asdict(self),
             "measure": VERSION,
-            "looker": models.identity(self.look),
+            "looker": models.identity(self.look, self.device),
             "versions": versions,
         }
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).digest()[:16]

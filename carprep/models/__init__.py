@@ -1,27 +1,40 @@
 """Who finds the car: lookers by name, loaded once per process and never at import.
 
-border      no weights; plain grounds only
-rembg:NAME  a model of the rembg package; weights of its own
-none        nobody: the whole frame
+carnet        our own bundled network: main car, view, facing
+carnet:FILE   a network of one's own, of the same make
+border        no weights; plain grounds only
+rembg:NAME    a model of the rembg package; weights of its own
+none          nobody: the whole frame
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 from carprep.errors import UsageError
 from carprep.models.looker import Looker
 
-NAMES = ("border", "none", "rembg:NAME")
-REMBG = "rembg:"
+NAMES = ("carnet", "carnet:FILE.onnx", "border", "rembg:NAME", "none")
+CARNET, REMBG = "carnet:", "rembg:"
+DEVICES = ("cpu", "cuda")
 
 
-def check_look(name: str, fetch: bool = False) -> None:
+def check_look(name: str, device: str = "cpu", fetch: bool = False) -> None:
     """Find out, before any work, whether a looker can be used; with `fetch` its weights may be downloaded.
 
     Raises:
         UsageError: there is no such looker, or something it needs is missing; says what to do.
     """
+    if device not in DEVICES:
+        raise UsageError(f"--device must be one of {', '.join(DEVICES)}")
+    if is_carnet(name):
+        from carprep.models import carnet
+
+        carnet.check(_network(name), device)
+        return
+    if device != "cpu":
+        raise UsageError(f"--device {device} is for --look carnet; {name} runs on the processor")
     if name.startswith(REMBG):
         from carprep.models import rembg
 
@@ -31,9 +44,13 @@ def check_look(name: str, fetch: bool = False) -> None:
 
 
 @lru_cache(maxsize=1)
-def load(name: str) -> Looker:
+def load(name: str, device: str = "cpu") -> Looker:
     """A looker, ready to look."""
-    check_look(name)
+    if is_carnet(name):
+        from carprep.models.carnet import CarNet
+
+        return CarNet(_network(name), device)
+    check_look(name, device)
     if name.startswith(REMBG):
         from carprep.models.rembg import Rembg
 
@@ -48,12 +65,21 @@ def load(name: str) -> Looker:
 
 
 def knows_views(name: str) -> bool:
-    """Whether a looker tells views and facing; none of today's does."""
-    return False
+    """Whether a looker tells views and facing."""
+    return is_carnet(name)
 
 
-def identity(name: str) -> str:
+def is_carnet(name: str) -> bool:
+    """Whether a looker is our own network, the bundled one or another."""
+    return name == "carnet" or name.startswith(CARNET)
+
+
+def identity(name: str, device: str = "cpu") -> str:
     """What settles a looker's answers: its name with its version or weights; cheap, nothing is loaded."""
+    if is_carnet(name):
+        from carprep.models import carnet
+
+        return carnet.identity(_network(name), device)
     if name.startswith(REMBG):
         from carprep.models import rembg
 
@@ -63,3 +89,9 @@ def identity(name: str) -> str:
 
         return IDENTITY
     return f"{name}/1"
+
+
+def _network(name: str) -> Path:
+    from carprep.models.carnet import BUNDLED
+
+    return BUNDLED if name == "carnet" else Path(name.removeprefix(CARNET)).resolve()

@@ -187,7 +187,7 @@ class Set:
     def _about(self, rows: pa.Table) -> dict[str, Any]:
         return {
             "recipe": self.recipe.to_toml(),
-            "versions": {**versions(), "looker": models.identity(self.recipe.look)},
+            "versions": {**versions(), "looker": models.identity(self.recipe.look, self.recipe.device)},
             "funnel": self._funnel(rows).to_json(),
         }
 

@@ -1,0 +1,129 @@
+"""What a looker sees: for each photo its alpha, a side-by-side picture and a row; nothing is decided."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from carprep import files, models
+from carprep.engines.local import LocalEngine
+from carprep.errors import UsageError
+from carprep.ingest.listing import Origin, key_of
+from carprep.ingest.raw import list_raw
+from carprep.measure.looking import COLUMNS, Row, Show, Shown
+from carprep.measure.task import Limits
+from carprep.pack.outputs import outside
+from carprep.progress import Progress, silent
+from carprep.recipe import Recipe
+
+TABLE = "look.csv"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of a look.
+
+    Attributes:
+        rows: one for each photo, in the order of the paths and keys; text, as in `look.csv`.
+        table: where `look.csv` lies.
+    """
+
+    rows: tuple[Row, ...]
+    table: Path
+
+    @property
+    def errors(self) -> int:
+        """How many photos could not be looked at."""
+        return sum(bool(row["error"]) for row in self.rows)
+
+
+def look(
+    paths: Sequence[Path],
+    out: Path,
+    name: str = Recipe.look,
+    device: str = Recipe.device,
+    *,
+    workers: int | None = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> Looked:
+    """Show what a looker sees in photos.
+
+    Args:
+        paths: photos, and folders of photos.
+        out: the folder to write to; it and its parents are made.
+        name, device: the looker, and where it runs.
+        workers: processes; None takes one for each processor.
+        limit: look at only the first so many photos.
+
+    Returns:
+        The rows, and where they were written: `STEM.alpha.png` and `STEM.jpg` lie beside `look.csv`.
+
+    Raises:
+        UsageError: no such path or looker, or `out` cannot be written to.
+        RunError: the disk is full.
+    """
+    models.check_look(name, device)
+    tasks = _tasks(paths, out, limit)
+    recipe = Recipe()
+    limits = Limits(recipe.max_bytes, recipe.max_pixels, recipe.max_frames)
+    rows: list[Row] = []
+    with LocalEngine(workers) as engine:
+        for count, answer in enumerate(engine.map(Show(name, device, limits), tasks), 1):
+            crashed = Row(file=answer.task.file, error="the decoder crashed on it, twice")
+            rows.append(answer.result if answer.result is not None else crashed)
+            progress("look", count, len(tasks))
+    files.write_text(out / TABLE, _table(rows))
+    return Looked(tuple({column: row.get(column, "") for column in COLUMNS} for row in rows), out / TABLE)
+
+
+def _tasks(paths: Sequence[Path], out: Path, limit: int | None) -> list[Shown]:
+    found = [task for path in paths for task in _below(path, out)][:limit]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.writing_error(out, error) from error
+    files.sweep(out / TABLE)
+    return list(_named(found))
+
+
+def _below(path: Path, out: Path) -> Iterator[Shown]:
+    if not path.is_dir():
+        try:
+            path.stat()
+        except OSError as error:
+            raise UsageError(f"cannot look at {path}: {files.reason_of(error)}") from error
+        yield Shown(key_of(os.fsencode(path)), os.fsencode(path), out)
+        return
+    outside(path, out, "--out")
+    for origin in list_raw(path).origins:
+        yield Shown(_file(path, origin), origin.path, out, error=origin.detail)
+
+
+def _file(folder: Path, origin: Origin) -> str:
+    return f"{key_of(os.fsencode(folder)).rstrip('/')}/{origin.key}"
+
+
+def _named(tasks: Iterable[Shown]) -> Iterator[Shown]:
+    """Flat names; one that is taken gets a number. Upper and lower case are one, as on some disks."""
+    taken: set[str] = set()
+    for task in tasks:
+        stem = PurePosixPath(task.file).stem or "photo"
+        name, count = stem, 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{stem}-{count}"
+        taken.add(name.lower())
+        yield replace(task, stem=name)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,179 @@
+"""The looker `carnet`: our own network, bundled; it finds the main car, cuts it out and says how it stands.
+
+`carnet.onnx` beside this file is made by `carprep.carnet`; CARNET.md says from what, and how good it is. `carnet:FILE`
+takes a network of one's own, made by `python -m carprep.carnet.export`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from carprep import files
+from carprep.errors import RunError, UsageError
+from carprep.models.guided import refine
+from carprep.models.letterbox import letterbox, unbox
+from carprep.models.looker import Seen
+from carprep.photo import RGB, Alpha, View
+from carprep.versions import of
+
+PREFIX = "carnet:"
+BUNDLED = Path(__file__).with_name("carnet.onnx")
+FORMAT = "carprep-carnet/1"  # in the file's metadata; goes up when inputs or outputs change
+STEP = 1  # of the answer's way back onto the photo; goes up with every change that may give another alpha
+OUTPUTS = ("alpha", "views", "left", "overlay", "features")
+RADIUS = 4.0  # px at the network's size: about as far as its outline may be off
+SMOOTH = 1e-4  # variance of the photo, of [0, 1] squared, below which it counts as flat
+HARD = 0.12  # how much of the soft edge's ends is made 0 and 1: a guided filter leaves a veil around
+SWAP = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime-gpu"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of a batch of inputs.
+
+    Attributes:
+        alpha: float32 (N, h, w), probability that a pixel is the main car's.
+        views: float32 (N, 7), calibrated probabilities in the order of `View`.
+        left: float32 (N,), probability that the nose points to the left.
+        overlay: float32 (N,), probability that text, a watermark or a banner is laid over the photo.
+        features: float32 (N, F), what the last three are told from.
+    """
+
+    alpha: np.ndarray
+    views: np.ndarray
+    left: np.ndarray
+    overlay: np.ndarray
+    features: np.ndarray
+
+
+class Network:
+    """The ONNX file, loaded, on one thread of the processor or on a GPU."""
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        """Load it.
+
+        Raises:
+            UsageError: there is no such file, it is no network of ours, or the device cannot be had.
+        """
+        import onnxruntime
+
+        check_device(device)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a worker is one process for one processor
+        options.log_severity_level = 4  # what goes wrong is said by us, in one line
+        providers = ["CUDAExecutionProvider"] if device == "cuda" else []
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                files.read_bytes(path, MOST_BYTES) or b"", options, providers=[*providers, "CPUExecutionProvider"]
+            )
+        except OSError as error:
+            raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
+        except Exception as error:  # onnxruntime has a class for each of its states, and no common one
+            raise UsageError(f"{path} is no network that onnxruntime can load: {_first_line(error)}") from error
+        self.path = path
+        self.about: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        names = tuple(output.name for output in self._session.get_outputs())
+        if self.about.get("format") != FORMAT or names != OUTPUTS:
+            raise UsageError(
+                f"{path} is no CarNet of the format {FORMAT}; make one with python -m carprep.carnet.export"
+            )
+
+    def __call__(self, inputs: np.ndarray) -> Answer:
+        """Look at a batch.
+
+        Args:
+            inputs: uint8 sRGB (N, h, w, 3), letterboxed, h and w multiples of 32.
+
+        Raises:
+            RunError: the answer is not a number, as from a broken file.
+        """
+        answer = Answer(*self._session.run(OUTPUTS, {"pixels": inputs}))
+        if not all(np.isfinite(part).all() for part in vars(answer).values()):
+            raise RunError(f"the network {self.path} answers what is no number; its file is broken, install it again")
+        return answer
+
+
+class CarNet:
+    """Finds the main car, its view and its facing."""
+
+    def __init__(self, path: Path = BUNDLED, device: str = "cpu") -> None:
+        self.identity = identity(path, device)
+        self._network = Network(path, device)
+
+    def __call__(self, pixels: RGB) -> Seen:
+        """Look at one picture, uint8 sRGB (H, W, 3)."""
+        inputs, place = letterbox(pixels)
+        answer = self._network(inputs[None])
+        views = {view: float(p) for view, p in zip(View, answer.views[0], strict=True)}
+        return Seen(onto(pixels, answer.alpha[0], place), views=views, p_left=float(answer.left[0]))
+
+
+def onto(pixels: RGB, alpha: np.ndarray, place: tuple[int, int, int, int]) -> Alpha:
+    """The network's outline brought onto the photo's own edges.
+
+    Args:
+        pixels: uint8 sRGB (H, W, 3).
+        alpha: float32 (h, w), the network's.
+        place: the photo's place in it; see `letterbox`.
+
+    Returns:
+        float32 (H, W) in [0, 1].
+    """
+    coarse = unbox(alpha, place, pixels.shape[:2])
+    radius = max(2, round(RADIUS * pixels.shape[1] / place[2]))
+    fine = refine(coarse, pixels, radius, SMOOTH)
+    return np.asarray(np.clip((fine - HARD) / (1 - 2 * HARD), 0, 1), np.float32)
+
+
+def check(path: Path, device: str) -> None:
+    """Find out before any work whether the network can be used; the bundled one is only loaded where it is needed.
+
+    Raises:
+        UsageError: no such file, no network of ours, or no such device.
+    """
+    if find_spec("onnxruntime") is None:
+        raise UsageError("the looker carnet needs onnxruntime: pip install onnxruntime")
+    if path != BUNDLED:
+        Network(path, device)
+    elif device != "cpu":
+        check_device(device)
+
+
+def check_device(device: str) -> None:
+    """Find out whether a device can be had.
+
+    Raises:
+        UsageError: there is no GPU that onnxruntime could use; says how to get one.
+    """
+    import onnxruntime
+
+    if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise UsageError(f"--device cuda needs a GPU and onnxruntime's build for it: {SWAP}")
+
+
+def identity(path: Path, device: str) -> str:
+    """The file's sha256, the library's version and the device, without loading anything."""
+    try:
+        stamp = files.Stamp.of(path.stat())
+    except OSError as error:
+        raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
+    library = of("onnxruntime") or of("onnxruntime-gpu")
+    return f"carnet/{_sha256(path, stamp)[:16]}/{STEP}/{library}/{device}"
+
+
+@lru_cache(maxsize=4)
+def _sha256(path: Path, stamp: files.Stamp) -> str:
+    return files.sha256_of(path)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+
+
+MOST_BYTES = 100_000_000  # a network of ours has 6 MB; what is larger is something else
