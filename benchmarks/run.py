@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("throughput", "rerun", "memory", "codecs")
+NAMES = ("throughput", "lookers", "rerun", "memory", "codecs")
 
 
 def main() -> None:

@@ -38,7 +38,9 @@ def heap(bench: Bench) -> Bench:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["build"], ["explain"], ["funnel"], ["doctor"], ["draw"], ["cache", "prune"]], ids=" ".join
+    "command",
+    [[], ["build"], ["explain"], ["funnel"], ["look"], ["doctor"], ["draw"], ["cache", "prune"]],
+    ids=" ".join,
 )
 def test_every_command_has_help_with_an_example(command):
     done = carprep(*command, "--help")
@@ -151,9 +153,12 @@ WRONG = {
     "zip without a name": (["raw", "--zip", "/"], "names no file"),
     "empty zip": (["raw", "--zip", ""], "names no file"),
     "zip below a file": (["raw", "--zip", "notes.txt/cars.zip"], "cannot write"),
+    "unknown device": (["raw", "--device", "tpu"], "--device must be one of cpu, cuda"),
+    "device of another looker": (["raw", "--look", "border", "--device", "cuda"], "is for --look carnet"),
+    "no network there": (["raw", "--look", "carnet:none.onnx"], "cannot read the network"),
     "unknown looker": (["raw", "--look", "eyes"], "there is no looker 'eyes'"),
     "unknown view": (["raw", "--views", "top"], "no such view: top"),
-    "face without facing": (["raw", "--face", "left"], "needs a looker that tells facing"),
+    "face without facing": (["raw", "--face", "left", "--look", "border"], "needs a looker that tells facing"),
     "silly size": (["raw", "--size", "3"], "--size must be 16 to 1024"),
     "silly workers": (["raw", "--workers", "0"], "--workers must be"),
     "silly limit": (["raw", "--limit", "0"], "--limit must be"),
@@ -196,7 +201,7 @@ def test_doctor_names_versions_models_cache_and_disk(tmp_path):
     done = carprep("doctor", "--cache", tmp_path / "cache")
 
     assert done.returncode == 0, done.stdout
-    for words in ("numpy", "OpenCV", "looker border", "onnxruntime", "torch", "cache", "disk"):
+    for words in ("numpy", "OpenCV", "looker carnet", "looker border", "onnxruntime", "torch", "cache", "disk"):
         assert words in done.stdout
     findings = json.loads(carprep("doctor", "--cache", tmp_path / "cache", "--json").stdout)["findings"]
     assert all(finding["advice"] for finding in findings if finding["state"] != "ok")

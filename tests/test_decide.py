@@ -108,6 +108,22 @@ def test_the_strict_view_keeps_only_fronts():
     assert reasons(decided) == [None, Reason.WRONG_VIEW]
 
 
+def test_what_counts_is_the_probability_of_all_wanted_views_together():
+    halves = {**views(View.FRONT, 0.35), "p_front_side": 0.3, "p_partial": 0.3, "p_side": 0.05, "p_none": 0.0}
+    halves |= {"p_rear_side": 0.0, "p_rear": 0.0}
+
+    assert reasons(decide(table(halves), Recipe(), FAR)) == [None]
+    assert reasons(decide(table(halves), Recipe(views=(View.FRONT,)), FAR)) == [Reason.WRONG_VIEW]
+
+
+def test_a_photo_that_stays_is_named_by_a_wanted_view():
+    close = {**views(View.PARTIAL, 0.42), "p_front": 0.1, "p_front_side": 0.41, "p_side": 0.07}
+
+    decided = decide(table({**close, "p_rear_side": 0.0, "p_rear": 0.0, "p_none": 0.0}), Recipe(), FAR)
+
+    assert (reasons(decided), decided.views.tolist()) == ([None], ["front-side"])
+
+
 def test_a_view_below_the_least_probability_is_left_out():
     assert reasons(decide(table(views(View.FRONT, 0.5)), Recipe(min_view=0.8), FAR)) == [Reason.WRONG_VIEW]
 

@@ -168,7 +168,7 @@ def test_a_holdout_zip_without_a_split_is_refused(bench):
 
 
 def test_mirroring_flips_the_picture_and_says_so(bench):
-    # no looker tells facing yet, so the table is decided here as if one did
+    # the table is decided here as if a looker had told facings, so that the test knows them
     from carprep.decide.all import decide
     from carprep.decide.table import Known, gather
     from carprep.ingest.listing import Listing
