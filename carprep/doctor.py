@@ -96,10 +96,8 @@ def _carnet() -> Finding:
 
     try:
         about = carnet.Network(carnet.BUNDLED).about
-    except ImportError:
-        return Finding("wrong", "looker carnet", "cannot run without onnxruntime", "pip install onnxruntime")
     except CarprepError as error:
-        return Finding("wrong", "looker carnet", str(error), "install carprep again")
+        return Finding("wrong", "looker carnet", str(error), "then run carprep doctor again")
     size = carnet.BUNDLED.stat().st_size / 1e6
     return Finding(
         "ok", "looker carnet", f"bundled, {size:.1f} MB, made by carprep {about['version']} ({about['git']})"
@@ -138,15 +136,15 @@ def _onnxruntime() -> Finding:
             "they overwrite each other: pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
         )
         return Finding("wrong", "onnxruntime", f"{plain}, and onnxruntime-gpu {gpu}", advice)
-    if find_spec("onnxruntime") is None:
+    if not (plain or gpu):
         return Finding("wrong", "onnxruntime", "missing", "pip install onnxruntime")
-    import onnxruntime
+    from carprep.models.carnet import SWAP, check_device
 
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return Finding("ok", "onnxruntime", f"{plain or gpu}, GPU seen: --device cuda can be used")
-    from carprep.models.carnet import SWAP
-
-    return Finding("ok", "onnxruntime", f"{plain or gpu}, on the processor (for --device cuda: {SWAP})")
+    try:
+        check_device("cuda")
+    except CarprepError:
+        return Finding("ok", "onnxruntime", f"{plain or gpu}, on the processor (for --device cuda: {SWAP})")
+    return Finding("ok", "onnxruntime", f"{plain or gpu}, built for GPUs: --device cuda can be tried")
 
 
 def _cache(folder: Path) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ class View(StrEnum):
     NONE = "none"  # no single main car
 
 
+FLANKLESS = (View.FRONT, View.REAR, View.NONE)  # views that show no flank: their nose points nowhere
 CLASSES = (View.FRONT, View.FRONT_SIDE, View.SIDE, View.REAR_SIDE, View.REAR)
 
 

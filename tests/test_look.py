@@ -12,8 +12,8 @@ from PIL import Image
 
 from carprep.errors import UsageError
 from carprep.look import look
-from carprep.measure.looking import COLUMNS
 from carprep.photo import View
+from carprep.show import COLUMNS
 from tests.pictures import blobs, car_on_white, encoded
 from tests.test_cli import carprep
 
@@ -117,6 +117,37 @@ def test_wrong_paths_are_one_line_and_make_nothing(folder, tmp_path):
     assert not (tmp_path / "out").exists() and not (folder / "seen").exists()
 
 
+def test_a_photo_is_never_written_over(folder, tmp_path):
+    before = (folder / "car.jpg").read_bytes()
+    with pytest.raises(UsageError, match="might write over it"):
+        look([folder / "car.jpg"], folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "car.jpg").write_bytes(before)
+    with pytest.raises(UsageError, match="holds other files"):
+        look([folder], tmp_path / "mine")
+
+    assert (folder / "car.jpg").read_bytes() == (tmp_path / "mine" / "car.jpg").read_bytes() == before
+    assert not (folder / "look.csv").exists()
+
+
+def test_a_long_name_is_cut_and_the_others_are_looked_at(folder, tmp_path):
+    (folder / f"{'å' * 120}.jpg").write_bytes((folder / "car.jpg").read_bytes())
+    looked = look([folder], tmp_path / "out", workers=1)
+
+    assert len(looked.rows) == 6
+    assert len(list((tmp_path / "out").glob("*.alpha.png"))) == 4
+
+
+def test_what_is_looked_at_is_what_a_build_sees(tmp_path, bench):
+    bench.add("car.jpg", encoded(car_on_white(1)))
+    (row,) = bench.build(look="carnet", dry_run=True).ledger.table.to_pylist()
+    look([bench.raw], tmp_path / "out", workers=1)
+    (seen,) = rows(tmp_path / "out")
+
+    assert [float(seen[name]) for name in NUMBERS] == pytest.approx([row[name] for name in NUMBERS], abs=1e-5)
+    assert seen["box"].split()[:2] == [str(round(row["car_left"])), str(round(row["car_top"]))]
+
+
 def test_json_is_one_object_with_the_rows(folder, tmp_path):
     done = carprep("look", folder / "car.jpg", "--out", tmp_path / "out", "--json", "--workers", 1)
 
@@ -128,4 +159,21 @@ def test_real_photos_all_get_their_alpha(photos, tmp_path):
     looked = look(names, tmp_path / "out")
 
     assert looked.errors == 0
-    assert len(list((tmp_path / "out").glob("*.alpha.png"))) == len(names)
+    for name in names:
+        with Image.open(name) as photo:
+            assert opened(tmp_path / "out" / f"{name.stem}.alpha.png") == ("PNG", "L", photo.size)
+
+
+def test_a_car_is_cut_out_whatever_its_view(photos, tmp_path):
+    with (photos / "labels" / "views.csv").open() as file:
+        labels = list(csv.DictReader(file))
+    names = {}
+    for label in labels:
+        if label["sure"] == "1" and not label["note"] and label["file"].startswith("yard"):
+            names.setdefault(label["view"], photos / label["file"])
+    look(list(names.values()), tmp_path / "out")
+
+    assert {"side", "rear-side", "rear", "partial"} <= set(names)
+    for view, name in names.items():
+        with Image.open(tmp_path / "out" / f"{name.stem}.alpha.png") as alpha:
+            assert view == "none" or np.asarray(alpha).mean() > 0.1 * 255, view

@@ -24,41 +24,43 @@ class Answered:
     Attributes:
         views: float32 (N, 7) logits; `truth` float32 (N, 7) probabilities, NaN where nobody said.
         left: float32 (N,) logits; `left_truth` 0 or 1, NaN where it has no side or nobody said.
+        sources: str (N,).
     """
 
     views: np.ndarray
     truth: np.ndarray
     left: np.ndarray
     left_truth: np.ndarray
+    sources: np.ndarray
 
 
-def answers(network: CarNet, packed: Pack, validation: bool) -> Answered:
-    """Ask about the photos that are held back, or about those that are learnt from."""
-    rows: list[tuple[np.ndarray, np.ndarray, float, float]] = []
+def answers(network: CarNet, packed: Pack) -> Answered:
+    """Ask about the photos that are held back."""
+    rows: list[tuple[np.ndarray, np.ndarray, float, float, str]] = []
     unknown = np.full(len(VIEWS), np.nan)
-    for batch, _, found in asked(network, packed, [i for i in packed.items if i.validation == validation]):
+    for batch, found in asked(network, packed, [i for i in packed.items if i.validation]):
         for item, views, left in zip(batch, found.views.cpu().numpy(), found.left.cpu().numpy(), strict=True):
             example = item.example
             truth = unknown if example.views is None else np.array(example.views)
             side = np.nan if example.left is None or "partial" in example.close else example.left
-            rows.append((views, truth, float(left), side))
-    views, truths, lefts, sides = zip(*rows, strict=True) if rows else ((), (), (), ())
+            rows.append((views, truth, float(left), side, example.source))
+    views, truths, lefts, sides, sources = zip(*rows, strict=True) if rows else ((),) * 5
     return Answered(
         np.array(views, np.float32).reshape(-1, len(VIEWS)), np.array(truths, np.float32).reshape(-1, len(VIEWS)),
-        np.array(lefts, np.float32), np.array(sides, np.float32),
+        np.array(lefts, np.float32), np.array(sides, np.float32), np.array(sources, str),
     )  # fmt: skip
 
 
 def asked(
     network: CarNet, packed: Pack, items: list[Packed], device: str = "cpu"
-) -> Iterator[tuple[list[Packed], np.ndarray, Answers]]:
-    """Batches of photos whose inputs have one shape, uint8 (B, h, w, 3), with the answers."""
+) -> Iterator[tuple[list[Packed], Answers]]:
+    """Batches of photos whose inputs have one shape, with the answers."""
     network.eval()
     for batch in _alike(items, packed):
         inputs = np.stack([letterbox(packed.pixels(item))[0] for item in batch])
         pixels = torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))).to(device).float()
         with torch.no_grad():
-            yield batch, inputs, network(pixels)
+            yield batch, network(pixels)
 
 
 def _alike(items: list[Packed], packed: Pack) -> list[list[Packed]]:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from carprep.carnet.examples import VIEWS
+from carprep.models.letterbox import GREY
 from carprep.photo import RGB, View
 
-GREY = 114  # of the letterbox
 WHOLE = [VIEWS.index(view) for view in VIEWS if view not in (View.PARTIAL, View.NONE)]
 PARTIAL, NONE = VIEWS.index(View.PARTIAL), VIEWS.index(View.NONE)
 CLIPPED, CUT = 0.08, 0.28  # shares of the car outside the frame: up to the first it is whole, from the second partial

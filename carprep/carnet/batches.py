@@ -48,7 +48,7 @@ class Batches:
     def __post_init__(self) -> None:
         pools: dict[str, list[Packed]] = {}
         for item in self.items:
-            if _teaches(item):
+            if teaches(item):
                 pools.setdefault(_pool(item), []).append(item)
         for name in sorted(pools):
             self._pools.append(pools[name])
@@ -154,6 +154,7 @@ def _pool(item: Packed) -> str:
     return NONE if is_none else item.example.source
 
 
-def _teaches(item: Packed) -> bool:
+def teaches(item: Packed) -> bool:
+    """Whether there is anything to learn from a photo."""
     example = item.example
     return bool(example.mask) or example.views is not None

@@ -17,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from carprep.carnet.command import run
 from carprep.carnet.drawn import draw
 from carprep.carnet.examples import write
 from carprep.carnet.masks import only_main, pseudo_mask
@@ -39,9 +40,9 @@ def collect(photos: Path, out: Path, workers: int, drawn: int, relabel: Path | N
         relabel: masks of one's own, `SHA256.png`, that stand above the pseudo-masks made here.
     """
     out.mkdir(parents=True, exist_ok=True)
-    link = out / "photos"
-    if not link.is_symlink():
-        link.symlink_to(photos.resolve())
+    _link(out / "photos", photos)
+    if relabel is not None:
+        _link(out / "relabelled", relabel)
     told = _told(photos)
     names = [f"{folder}/{name}" for folder in FOLDERS for name in _photos(photos / folder)]
     with ProcessPoolExecutor(workers) as pool:
@@ -50,6 +51,13 @@ def collect(photos: Path, out: Path, workers: int, drawn: int, relabel: Path | N
         rows += draw(out, drawn, pool)
     write(out / "labels.csv", iter(rows))
     return len(rows)
+
+
+def _link(link: Path, to: Path) -> None:
+    # the list names what lies behind links, so that it is the same list wherever the photos are
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(to.resolve())
 
 
 def photos_folder() -> Path:
@@ -81,9 +89,7 @@ def _row(job: tuple[Path, Path, str, Row, Path | None]) -> Row:
     if row.get("mask"):
         return {**row, "mask": only_main(str(row["mask"]), sha256, out)} if "street/" in name else row
     if relabel is not None and (relabel / f"{sha256}.png").exists():
-        own = {
-            kind: str((relabel / f"{sha256}{end}.png").resolve()) for kind, end in (("mask", ""), ("doubt", ".doubt"))
-        }
+        own = {kind: f"relabelled/{sha256}{end}.png" for kind, end in (("mask", ""), ("doubt", ".doubt"))}
         return {**row, **own}
     mask, doubt = pseudo_mask(data, sha256, str(row.get("view", "")), photos, out)
     return {**row, "mask": mask, "doubt": doubt}
@@ -155,4 +161,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

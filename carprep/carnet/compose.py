@@ -109,12 +109,13 @@ def overlaid(sample: Sample, random: np.random.Generator) -> Sample:
     words = WORDS[int(random.integers(len(WORDS)))]
     layer: np.ndarray = sample.pixels.copy()
     colour = tuple(int(v) for v in random.integers(0, 256, 3)) if random.random() < 0.5 else (255, 255, 255)
+    banner = slice(0)
     size, thick = random.uniform(0.3, 1.1), int(random.integers(1, 3))
     if random.random() < 0.35:
         tall = int(height * random.uniform(0.06, 0.16))
         top = 0 if random.random() < 0.4 else height - tall
         layer[top : top + tall] = random.integers(0, 256, 3)
-        sample.alpha[top : top + tall] = 0
+        banner = slice(top, top + tall)
         at = int(random.uniform(0.02, 0.4) * width), top + int(tall * 0.7)
         size = tall / 34
     else:
@@ -122,6 +123,8 @@ def overlaid(sample: Sample, random: np.random.Generator) -> Sample:
     face = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX)[int(random.integers(3))]
     layer = cv2.putText(layer, words, at, face, size, colour, thick, cv2.LINE_AA)
     strength = 1.0 if random.random() < 0.6 else random.uniform(0.3, 0.8)
+    if strength == 1.0:
+        sample.alpha[banner] = 0  # through a thin one the car still shows
     sample.pixels = np.asarray(cv2.addWeighted(layer, strength, sample.pixels, 1 - strength, 0), np.uint8)
     sample.overlay, sample.weights[2] = 1.0, 1.0
     return sample

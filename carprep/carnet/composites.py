@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from carprep.carnet.batches import Batches
-from carprep.carnet.pack import Pack, Packed
-from carprep.carnet.quick import EXACT
+from carprep.carnet.pack import Pack, Packed, is_exact
 from carprep.photo import RGB
 
 SEED = 20_261_124
@@ -17,7 +16,7 @@ FRAMES = ((192, 256), (160, 256), (256, 256))  # height, width
 
 def composites(packed: Pack, held: Sequence[Packed], count: int) -> Iterator[tuple[RGB, np.ndarray, str]]:
     """Pixels uint8 (H, W, 3), truth bool (H, W), and the car's group; the same ones every time."""
-    cars = [item for item in held if item.example.source in EXACT and item.clean]
+    cars = [item for item in held if item.clean and is_exact(item) and item.example.source != "drawn"]
     if not cars:
         return
     batches = Batches(packed, held, SEED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +48,3 @@ def _one(job: tuple[Path, int]) -> dict[str, object]:
         cv2.imwrite(str(out / f"{name}.mask.png"), np.round(shot.mask * 255).astype(np.uint8))
         cv2.imwrite(str(out / f"{name}.jpg"), shot.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return row
-
-
-def kinds() -> Sequence[Kind]:
-    """The kinds that are drawn."""
-    return KINDS

@@ -1,6 +1,6 @@
 """How good a network is, on the groups that training held back: one table, with intervals and with its peers.
 
-    python -m carprep.carnet.evaluate carnet.onnx heap/
+    python -m carprep.carnet.evaluate heap/ --model carnet.onnx
 
 Nothing is chosen here. The split is by the hash of the group's name, so it stays the same while the photos do.
 """
@@ -8,6 +8,7 @@ Nothing is chosen here. The split is by the hash of the group's name, so it stay
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -21,17 +22,19 @@ import typer
 
 from carprep import files
 from carprep.carnet import viewing
+from carprep.carnet.command import run
 from carprep.carnet.composites import composites
-from carprep.carnet.pack import LIMITS, Pack, Packed, pack
+from carprep.carnet.pack import LIMITS, Pack, Packed, is_exact, pack
 from carprep.carnet.peers import Cutter, cutters
-from carprep.carnet.quick import EXACT
 from carprep.carnet.scores import Figure, boundary_f, figure, iou, mean_of, median_of
+from carprep.errors import UsageError
 from carprep.measure.decode import decode
-from carprep.models.carnet import BUNDLED, CarNet
+from carprep.models.carnet import BUNDLED, Network
 from carprep.photo import RGB, View
 
 TALL = 1 << 20  # px: no photo is longer, so that masks are compared at their own size
 TIMED = 60  # photos
+GPU_BATCH = 64
 MASKED_VIEWS = {View.FRONT, View.REAR}  # carparts' masks miss roof and pillars, so that only these mean something
 
 
@@ -53,7 +56,9 @@ class Case:
 def masks(packed: Pack, folder: Path, peers: dict[str, Cutter], count: int) -> Iterator[tuple[str, str, str, Figure]]:
     """Rows: set, who, what, figure."""
     held = [item for item in packed.items if item.validation]
-    sets = {source: [_case(item, folder) for item in held if item.example.source == source] for source in EXACT}
+    exact = [item for item in held if is_exact(item)]
+    sources = sorted({item.example.source for item in exact})
+    sets = {source: [_case(item, folder) for item in exact if item.example.source == source] for source in sources}
     sets["composites"] = [Case(*made) for made in composites(packed, held, count)]
     parts = [i for i in held if i.example.source == "carparts" and set(i.example.close) & MASKED_VIEWS]
     sets["carparts front, rear"] = [_case(item, folder, parts=True) for item in parts]
@@ -82,12 +87,12 @@ def speed(packed: Pack, peers: dict[str, Cutter]) -> Iterator[tuple[str, str, st
     """Milliseconds a photo on one thread, in turn, so that a noisy machine is noisy for all."""
     cv2.setNumThreads(1)
     items = [item for item in packed.items if item.validation][:TIMED]
-    photos = [_at_256(packed.pixels(item)) for item in items]
+    photos = [packed.pixels(item) for item in items]
     times: dict[str, list[float]] = {who: [] for who in peers}
     for pixels in photos:
         for who, cut in peers.items():
             began = time.perf_counter()
-            cut(pixels)
+            cut(_at_256(pixels))
             times[who].append(1e3 * (time.perf_counter() - began))
     own = np.array(times["carnet"])
     groups = [str(number) for number in range(len(photos))]
@@ -99,6 +104,23 @@ def speed(packed: Pack, peers: dict[str, Cutter]) -> Iterator[tuple[str, str, st
             figure(groups, median_of(took)),
         )
         yield "speed", who, "times carnet's", figure(groups, median_of(np.array(took) / own))
+
+
+def on_gpu(model: Path) -> Iterator[tuple[str, str, str, Figure]]:
+    """Milliseconds a photo in batches of 64 on a GPU; nothing where there is none."""
+    try:
+        network = Network(model, "cuda")
+    except UsageError:
+        return
+    inputs = np.zeros((GPU_BATCH, 192, 256, 3), np.uint8)
+    network(inputs)  # the first one makes its plans
+    took = []
+    for _ in range(TIMED):
+        began = time.perf_counter()
+        network(inputs)
+        took.append(1e3 * (time.perf_counter() - began) / GPU_BATCH)
+    groups = [str(number) for number in range(TIMED)]
+    yield "speed", "carnet, GPU", f"ms a photo in batches of {GPU_BATCH}", figure(groups, median_of(took))
 
 
 def _at_256(pixels: RGB) -> RGB:
@@ -114,12 +136,17 @@ def evaluate(model: Path, folder: Path, count: int, alone: bool) -> list[tuple[s
         count: how many composites.
         alone: leave the peers out.
     """
-    packed, peers = pack(folder), dict(cutters(model))
-    if alone:
-        peers = {"carnet": peers["carnet"]}
+    packed, peers = pack(folder), dict(cutters(model, alone))
     rows = list(masks(packed, folder, peers, count))
-    rows += [("views", "carnet", what, value) for what, value in viewing.figures(CarNet(model), packed, folder)]
-    return rows + list(speed(packed, peers))
+    rows += [("views", "carnet", what, value) for what, value in viewing.figures(Network(model), packed, folder)]
+    return [*rows, *speed(packed, peers), *on_gpu(model)]
+
+
+def _processor() -> str:
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    name = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.machine())
+    return f"{name}, {os.cpu_count()} processors"
 
 
 def table(rows: Sequence[tuple[str, str, str, Figure]]) -> str:
@@ -137,19 +164,19 @@ def main(
     model: Annotated[Path, typer.Option(help="ONNX file.")] = BUNDLED,
     composed: Annotated[int, typer.Option(help="How many composites.")] = 200,
     alone: Annotated[bool, typer.Option("--alone", help="Leave the peers out.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON, too.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write the figures as JSON, too; for export.")] = None,
 ) -> None:
     """Print how good a network is, beside its peers.
 
     Example: python -m carprep.carnet.evaluate heap/ --model carnet.onnx
     """
     rows = evaluate(model, folder, composed, alone)
-    typer.echo(f"{model.name} on {platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    typer.echo(f"{model.name} on {_processor()}, Python {platform.python_version()}")
     typer.echo(table(rows))
-    if json_file is not None:
+    if figures is not None:
         told = [{"set": a, "who": b, "what": c, **vars(value)} for a, b, c, value in rows]
-        files.write_text(json_file, json.dumps(told, indent=1))
+        files.write_text(figures, json.dumps(told, indent=1))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

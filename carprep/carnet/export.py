@@ -11,6 +11,7 @@ import io
 import json
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +22,12 @@ from torch import Tensor, nn
 
 from carprep import files
 from carprep.carnet.answers import Answered, answers
+from carprep.carnet.command import run
 from carprep.carnet.examples import VIEWS
 from carprep.carnet.network import CarNet
 from carprep.carnet.pack import pack
+from carprep.carnet.quick import NOT_BY_HAND
+from carprep.carnet.scores import temperature
 from carprep.carnet.train import load, load_network
 from carprep.errors import UsageError
 from carprep.models.carnet import FORMAT, OUTPUTS
@@ -32,7 +36,6 @@ from carprep.version import VERSION
 
 OPSET = 17
 SMALL = 64  # numbers; a smaller tensor stays as it is
-TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(4.0), 121))
 
 
 class _Exported(nn.Module):
@@ -57,14 +60,15 @@ def export(checkpoint: Path, folder: Path, out: Path, figures: Path | None = Non
     """Write the ONNX file; returns the metadata in it.
 
     Args:
-        figures: what `evaluate --json` wrote about it, to be told in the file.
+        figures: what `evaluate --figures` wrote about it, to be told in the file.
 
     Raises:
         UsageError: no checkpoint, or no training folder.
     """
+    needs_onnx()
     saved, network = load(checkpoint), load_network(checkpoint)
     network = network.to(memory_format=torch.contiguous_format)
-    held = answers(network, pack(folder), validation=True)
+    held = answers(network, pack(folder))
     views, left = view_temperature(held), left_temperature(held)
     about = {
         "format": FORMAT,
@@ -106,14 +110,13 @@ def _figures(path: Path) -> dict[str, str]:
             if row["who"] == "carnet"
         }
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} is not what evaluate --json writes: {error}") from error
+        raise UsageError(f"{path} is not what evaluate --figures writes: {error}") from error
 
 
 def view_temperature(held: Answered) -> float:
     """What the view logits must be divided by, so that what is said with 80 % is right in 80 %."""
-    known = ~np.isnan(held.truth).any(1)
-    losses = [_cross_entropy(held.views[known] / t, held.truth[known]) for t in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))]) if known.any() else 1.0
+    known = ~np.isnan(held.truth).any(1) & ~np.isin(held.sources, NOT_BY_HAND)
+    return temperature(held.views[known], held.truth[known])
 
 
 def left_temperature(held: Answered) -> float:
@@ -121,13 +124,17 @@ def left_temperature(held: Answered) -> float:
     known = ~np.isnan(held.left_truth)
     both = np.stack([held.left[known], np.zeros(known.sum())], 1)
     truth = np.stack([held.left_truth[known], 1 - held.left_truth[known]], 1)
-    losses = [_cross_entropy(both / t, truth) for t in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))]) if known.any() else 1.0
+    return temperature(both, truth)
 
 
-def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> float:
-    top = logits - logits.max(1, keepdims=True)
-    return float(-(truth * (top - np.log(np.exp(top).sum(1, keepdims=True)))).sum(1).mean())
+def needs_onnx() -> None:
+    """Find out before a training that its network can be written.
+
+    Raises:
+        UsageError: the package onnx is missing.
+    """
+    if find_spec("onnx") is None:
+        raise UsageError('an export needs the package onnx: pip install "carprep[train]"')
 
 
 def _onnx(network: CarNet, views: float, left: float) -> Any:
@@ -169,7 +176,7 @@ def main(
     checkpoint: Annotated[Path, typer.Argument(help="Of a training.")],
     folder: Annotated[Path, typer.Argument(help="Its training folder.")],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
-    figures: Annotated[Path | None, typer.Option(help="What evaluate --json wrote, to be told in the file.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="What evaluate --figures wrote, to be told in the file.")] = None,
 ) -> None:
     """Export a trained network; use it with --look carnet:FILE.onnx.
 
@@ -180,4 +187,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

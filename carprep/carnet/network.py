@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from carprep.models.letterbox import GREY
 from carprep.photo import View
 
 VIEWS = tuple(View)  # the order of the view logits
@@ -70,7 +71,7 @@ class CarNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Answers:
         """One pass; see the class."""
-        x = self.stem((pixels - 114.0) / 58.0)  # 114: the letterbox's grey, so that it is nothing
+        x = self.stem((pixels - GREY) / 58.0)  # so that the letterbox is nothing
         skips = [x]  # at 1/2, 1/4, 1/8, 1/16
         for stage in self.stages:
             x = stage(x)

@@ -77,17 +77,36 @@ class Pack:
         return _cut(self._trust, item).reshape(item.height, item.width)
 
 
+def is_exact(item: Packed) -> bool:
+    """Whether its mask was drawn by hand, or known: nothing in it is in doubt."""
+    return bool(item.example.mask) and not item.example.doubt
+
+
 def pack(folder: Path, threads: int = 4) -> Pack:
     """Pack a training folder, or open its pack where it is of the same labels.
 
     Raises:
-        UsageError: see `examples.read`; or not one photo of it can be decoded.
+        UsageError: see `examples.read`; or a photo or mask that it lists is missing or no picture.
     """
-    sha256 = hashlib.sha256(f"{VERSION} {files.sha256_of(folder / 'labels.csv')}".encode()).hexdigest()
+    examples = read(folder)
+    sha256 = _key(folder, examples)
     known = folder / "pack.json"
     if not known.exists() or json.loads(known.read_text())["sha256"] != sha256:
-        _write(folder, read(folder), sha256, threads)
+        _write(folder, examples, sha256, threads)
     return Pack(folder)
+
+
+def _key(folder: Path, examples: Sequence[Example]) -> str:
+    """What settles a pack: the list, and sizes and times of all that it names."""
+    key = hashlib.sha256(f"{VERSION} {files.sha256_of(folder / 'labels.csv')}".encode())
+    for example in examples:
+        for name in filter(None, (example.file, example.mask, example.doubt)):
+            try:
+                status = (folder / name).stat()
+            except OSError as error:
+                raise UsageError(f"{folder / 'labels.csv'} lists {name}: {files.reason_of(error)}") from error
+            key.update(f"{status.st_size} {status.st_mtime_ns} ".encode())
+    return key.hexdigest()
 
 
 def _write(folder: Path, examples: Sequence[Example], sha256: str, threads: int) -> None:
@@ -100,18 +119,14 @@ def _write(folder: Path, examples: Sequence[Example], sha256: str, threads: int)
         files.written(folder / "pack.trust") as trust,
         ThreadPoolExecutor(threads) as pool,
     ):
-        for example, made in zip(examples, pool.map(lambda e: _planes(folder, e), examples), strict=True):
-            if made is None:
-                continue
-            picture, mask, believed, digest = made
+        made = pool.map(lambda e: _planes(folder, e), examples)
+        for example, (picture, mask, believed, digest) in zip(examples, made, strict=True):
             for file, plane in ((pixels, picture), (alpha, mask), (trust, believed)):
                 file.write(np.ascontiguousarray(plane).tobytes())
             height, width = mask.shape
             items.append(Packed(example, start, height, width, _is_clean(example, mask, believed), False, digest))
             descriptions.append(describe(picture))
             start += height * width
-    if not items:
-        raise UsageError(f"not one photo that {folder / 'labels.csv'} lists can be decoded")
     items = _split(items, np.stack(descriptions))
     files.write_text(folder / "pack.json", json.dumps({"sha256": sha256, "items": [asdict(item) for item in items]}))
 
@@ -121,13 +136,15 @@ def _is_clean(example: Example, mask: np.ndarray, believed: np.ndarray) -> bool:
     return bool(example.mask) and whole and bool(mask.any()) and float((believed > 0).mean()) > CLEAN
 
 
-def _planes(folder: Path, example: Example) -> tuple[RGB, np.ndarray, np.ndarray, str] | None:
+def _planes(folder: Path, example: Example) -> tuple[RGB, np.ndarray, np.ndarray, str]:
     path = folder / example.file
     try:
         data = path.read_bytes()
         pixels = decode(data, SIDE, LIMITS).pixels
-    except (OSError, BadPhoto):
-        return None
+    except OSError as error:
+        raise UsageError(f"cannot read the photo {path}: {files.reason_of(error)}") from error
+    except BadPhoto as bad:
+        raise UsageError(f"{path} is no photo to learn from: {bad}; take it off the list") from bad
     size = pixels.shape[1], pixels.shape[0]
     alpha, trust = np.zeros(pixels.shape[:2], np.uint8), np.zeros(pixels.shape[:2], np.uint8)
     if example.mask:

@@ -19,9 +19,11 @@ from carprep.photo import RGB, Alpha
 Cutter = Callable[[RGB], Alpha]  # uint8 (H, W, 3) -> float32 (H, W); all 0 where it refuses
 
 
-def cutters(model: Path) -> Mapping[str, Cutter]:
-    """By name; who is not to be had here is left out."""
+def cutters(model: Path, alone: bool) -> Mapping[str, Cutter]:
+    """By name; who is not to be had here is left out, and where it is `alone` all others are."""
     found: dict[str, Cutter] = {"carnet": _asked(CarNet(model))}
+    if alone:
+        return found
     try:
         teacher = Teacher(photos_folder() / TEACHER)
     except CarprepError:

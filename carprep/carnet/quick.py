@@ -9,25 +9,24 @@ import numpy as np
 from carprep.carnet.answers import asked
 from carprep.carnet.examples import VIEWS
 from carprep.carnet.network import CarNet
-from carprep.carnet.pack import Pack
+from carprep.carnet.pack import Pack, is_exact
 from carprep.carnet.scores import iou
-from carprep.models.letterbox import GREY, letterbox
+from carprep.models.letterbox import letterbox
 
 NOT_BY_HAND = ("orient", "turn", "drawn")  # sources whose views come from folders, turntables and drawings
-EXACT = ("carmask", "street")
 
 
 def quick_look(network: CarNet, packed: Pack, device: str) -> dict[str, float]:
     """IoU on exact masks at the network's size, view accuracy (close calls count), facing accuracy."""
     score: dict[str, list[float]] = defaultdict(list)
-    for batch, inputs, answers in asked(network, packed, [item for item in packed.items if item.validation], device):
+    for batch, answers in asked(network, packed, [item for item in packed.items if item.validation], device):
         found = (answers.alpha > 0).cpu().numpy()
         views, left = answers.views.argmax(1).cpu().numpy(), (answers.left > 0).cpu().numpy()
         for i, item in enumerate(batch):
             example = item.example
-            if example.source in EXACT:
+            if is_exact(item):
                 truth = letterbox(packed.alpha(item)[..., None].repeat(3, 2))[0][..., 0]
-                score[f"iou_{example.source}"].append(iou(found[i], (truth > 127) & (inputs[i] != GREY).any(-1)))
+                score[f"iou_{example.source}"].append(iou(found[i], truth > 127))
             if example.views is not None:
                 kind = f"view_{example.source}" if example.source in NOT_BY_HAND else "view"
                 score[kind].append(VIEWS[views[i]] in example.close)

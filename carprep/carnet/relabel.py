@@ -20,6 +20,7 @@ import typer
 from torch.nn import functional
 
 from carprep.carnet.batches import has_bfloat16
+from carprep.carnet.command import run
 from carprep.carnet.network import CarNet
 from carprep.carnet.pack import TRUSTED, Pack, Packed, pack
 from carprep.carnet.train import load_network
@@ -103,4 +104,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -3,7 +3,7 @@
     python -m carprep.carnet.train heap/ --out run/
 
 The folder holds photos and a `labels.csv` (see `carprep.carnet.examples`). The run can be stopped at any time; the same
-command goes on from its last checkpoint. The same folder, seed and steps give the same network on one machine.
+command goes on from its last checkpoint. The same folder and the same settings give the same network on one machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from carprep import files
-from carprep.carnet.batches import Batches, has_bfloat16
+from carprep.carnet.batches import Batches, has_bfloat16, teaches
+from carprep.carnet.command import run
 from carprep.carnet.network import Answers, CarNet, Shape
 from carprep.carnet.pack import Pack, pack
 from carprep.carnet.quick import quick_look
@@ -44,6 +46,7 @@ class Config:
     warm: int = 400  # steps up to the peak
     small_until: float = 0.5  # share of the run at three quarters of the size: twice as quick, and most is learnt there
     average: float = 0.999  # of the weights' moving average, which is what is exported
+    start: str = ""  # sha256 of the checkpoint whose weights it began with
     shape: Shape = field(default_factory=Shape)
 
 
@@ -54,6 +57,7 @@ class State:
     network: CarNet
     averaged: CarNet
     optimizer: torch.optim.Optimizer
+    git: str
     step: int = 0
 
 
@@ -62,9 +66,14 @@ def train(folder: Path, out: Path, config: Config, threads: int, start: Path | N
 
     Args:
         start: a checkpoint whose weights are taken to begin with.
+
+    Raises:
+        UsageError: nothing to learn from, or `out` holds a checkpoint of other settings.
     """
     torch.set_num_threads(threads)
     _keep_memory()
+    if start is not None:
+        config = replace(config, start=files.sha256_of(start) if start.is_file() else str(start))
     packed = pack(folder)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
@@ -146,7 +155,7 @@ def _begin(config: Config, start: Path | None, device: str) -> State:
     bare = [p for p in network.parameters() if p.ndim < 2]  # biases and batch norms: decay does them no good
     rest = [p for p in network.parameters() if p.ndim >= 2]
     groups = [{"params": rest, "weight_decay": config.decay}, {"params": bare, "weight_decay": 0.0}]
-    return State(network, averaged.eval(), torch.optim.AdamW(groups, lr=config.rate))
+    return State(network, averaged.eval(), torch.optim.AdamW(groups, lr=config.rate), _git())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -178,7 +187,7 @@ def _restore(state: State, path: Path, config: Config, packed: Pack) -> None:
     state.network.load_state_dict(saved["network"])
     state.averaged.load_state_dict(saved["averaged"])
     state.optimizer.load_state_dict(saved["optimizer"])
-    state.step = int(saved["step"])
+    state.step, state.git = int(saved["step"]), str(saved["git"])
 
 
 def _save(state: State, path: Path, config: Config, packed: Pack, folder: Path) -> None:
@@ -191,13 +200,16 @@ def _save(state: State, path: Path, config: Config, packed: Pack, folder: Path) 
         "shape": json.dumps(asdict(config.shape)),
         "pack": packed.sha256,
         "labels": files.sha256_of(folder / "labels.csv"),
-        "git": _git(),
+        "git": state.git,
     }
     with files.written(path) as file:
         torch.save(saved, file)
 
 
 def _git() -> str:
+    """The code that a run began with; unknown outside a checkout."""
+    if not (Path(__file__).parents[2] / ".git").exists() or shutil.which("git") is None:
+        return "unknown"
     told = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=Path(__file__).parent,
@@ -210,6 +222,8 @@ def _git() -> str:
 
 def _batches(packed: Pack, config: Config, start: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
     items = [item for item in packed.items if not item.validation]
+    if not any(teaches(item) for item in items):
+        raise UsageError("there is nothing to learn from: no photo outside the validation split has a view or a mask")
     middle = int(config.steps * config.small_until)
     for scale, low, high in ((0.75, start, middle), (1.0, max(start, middle), config.steps)):
         if low < high:
@@ -272,12 +286,13 @@ def main(
     Example: python -m carprep.carnet.train heap/ --out run/
     """
     config = replace(Config(), steps=steps, seed=seed, rate=rate, small_until=small_until)
-    from carprep.carnet.export import export  # which asks for a checkpoint that was made here
+    from carprep.carnet.export import export, needs_onnx  # here, since it imports this module
 
+    needs_onnx()  # now, not after the training
     checkpoint = train(folder, out, config, threads, start, device)
     export(checkpoint, folder, out / "carnet.onnx")
     typer.echo(f"{out / 'carnet.onnx'}: use it with --look carnet:{out / 'carnet.onnx'}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from carprep.decide.table import Table
-from carprep.photo import CLASSES, Reason, View
+from carprep.photo import CLASSES, FLANKLESS, Reason, View
 from carprep.recipe import Recipe
 
 ALL = tuple(View)
-FLANKLESS = (View.FRONT, View.REAR)  # views that show no flank: their nose points nowhere
 
 
 def name_views(table: Table) -> Table:

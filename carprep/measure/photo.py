@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -14,9 +16,12 @@ from carprep.measure.decode import Decoded, decode
 from carprep.measure.fingerprint import fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
 from carprep.measure.task import Settings
-from carprep.models.guided import refine
+from carprep.models.guided import harden, refine
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
+
+EDGE = 4.0  # px of the first, smaller decoding: how far its outline may be off
+SMOOTH, VEIL = 1e-4, 0.12  # see `refine` and `harden`
 
 
 def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
@@ -53,13 +58,9 @@ def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tu
     """Ask the looker, and cut out what it found."""
     if settings.look == "none":
         return _frame(decoded), whole(decoded.pixels, settings.detail)
-    rows, columns = _without_bars(decoded.pixels, facts)
-    seen = models.load(settings.look, settings.device)(np.ascontiguousarray(decoded.pixels[rows, columns]))
+    seen = seen_in(decoded, facts, settings)
     told = _told(seen)
-    alpha = np.zeros(decoded.pixels.shape[:2], np.float32)
-    if seen.alpha is not None:
-        alpha[rows, columns] = seen.alpha
-    main = main_car(alpha)
+    main = None if seen.alpha is None else main_car(seen.alpha)
     if main is None:
         return {**told, "found": seen.reason or Reason.NO_CAR}, uncut(decoded.pixels, settings.detail)
     pixels, main = _closer(data, decoded, main, settings)
@@ -75,6 +76,17 @@ def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tu
         "car_height": round(box.height * scale, 2),
         "colour": paint(box.of(pixels), box.of(main.alpha)),
     }, cut(pixels, main, settings.detail)
+
+
+def seen_in(decoded: Decoded, facts: Facts, settings: Settings) -> Seen:
+    """What the looker sees between the photo's black bars; its alpha is of the decoded photo's shape."""
+    rows, columns = _without_bars(decoded.pixels, facts)
+    seen = models.load(settings.look, settings.device)(np.ascontiguousarray(decoded.pixels[rows, columns]))
+    if seen.alpha is None:
+        return seen
+    alpha = np.zeros(decoded.pixels.shape[:2], np.float32)
+    alpha[rows, columns] = seen.alpha
+    return replace(seen, alpha=alpha)
 
 
 def _frame(decoded: Decoded) -> Facts:
@@ -121,6 +133,7 @@ def _closer(data: bytes, decoded: Decoded, main: Main, settings: Settings) -> tu
     pixels = decode(data, larger, settings.limits).pixels
     size = pixels.shape[1], pixels.shape[0]
     coarse = cv2.resize(main.alpha, size, interpolation=cv2.INTER_LINEAR)
-    alpha = refine(np.asarray(coarse, np.float32), pixels)
+    ratio = max(pixels.shape) / max(decoded.pixels.shape)
+    alpha = harden(refine(np.asarray(coarse, np.float32), pixels, max(2, round(EDGE * ratio)), SMOOTH), VEIL)
     found = main_car(alpha)
     return (pixels, found) if found else (decoded.pixels, main)

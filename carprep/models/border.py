@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from carprep.models.ground import FITS, GRADED, Ground, find_ground, reaches_border
-from carprep.models.guided import refine
+from carprep.models.guided import harden, refine
 from carprep.models.judge import fault
 from carprep.models.looker import Seen
 from carprep.models.shadow import without_shadow
@@ -20,6 +20,7 @@ IDENTITY = "border/2"  # goes up with every change that may give another alpha
 SIDE = 256  # px, longest; GrabCut's time grows with the pixels, and the edge is refined afterwards
 PLAIN, PLAIN_GRADED = 0.80, 0.95  # share of the border that must fit; on a graded ground the rest is hills, not car
 STANDS_OUT = 11.0  # Lab distance from which a pixel is no ground
+VEIL = 0.15  # of the edge's range
 ROUNDS = 3  # of GrabCut; more move the edge by less than a pixel
 OPEN = 0.35  # of its rim: a patch of the ground's colour that is nearer to the ground than that is no bodywork
 LEAST = 0.01  # share of the photo that must stand out before there is anything to cut
@@ -101,9 +102,4 @@ def _full_size(mask: np.ndarray, pixels: RGB) -> Alpha:
     coarse = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     ratio = pixels.shape[1] / mask.shape[1]
     fine = refine(np.asarray(coarse, np.float32), pixels, max(2, round(2.5 * ratio)), 1e-4)
-    return _sharpened(fine)
-
-
-def _sharpened(alpha: Alpha) -> Alpha:
-    """Ends of the soft edge made hard: a guided filter leaves a veil of a few per cent far around."""
-    return np.asarray(np.clip((alpha - 0.15) / 0.7, 0, 1), np.float32)
+    return harden(fine, VEIL)

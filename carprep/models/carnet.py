@@ -16,7 +16,7 @@ import numpy as np
 
 from carprep import files
 from carprep.errors import RunError, UsageError
-from carprep.models.guided import refine
+from carprep.models.guided import harden, refine
 from carprep.models.letterbox import letterbox, unbox
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Alpha, View
@@ -30,6 +30,8 @@ OUTPUTS = ("alpha", "views", "left", "overlay", "features")
 RADIUS = 4.0  # px at the network's size: about as far as its outline may be off
 SMOOTH = 1e-4  # variance of the photo, of [0, 1] squared, below which it counts as flat
 HARD = 0.12  # how much of the soft edge's ends is made 0 and 1: a guided filter leaves a veil around
+MISSING = "the looker carnet needs onnxruntime: pip install onnxruntime"
+MEND = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime"
 SWAP = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime-gpu"
 
 
@@ -61,21 +63,21 @@ class Network:
         Raises:
             UsageError: there is no such file, it is no network of ours, or the device cannot be had.
         """
-        import onnxruntime
-
+        onnxruntime = _runtime()
         check_device(device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # a worker is one process for one processor
         options.log_severity_level = 4  # what goes wrong is said by us, in one line
         providers = ["CUDAExecutionProvider"] if device == "cuda" else []
+        data = _bytes_of(path)
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                files.read_bytes(path, MOST_BYTES) or b"", options, providers=[*providers, "CPUExecutionProvider"]
+                data, options, providers=[*providers, "CPUExecutionProvider"]
             )
-        except OSError as error:
-            raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
         except Exception as error:  # onnxruntime has a class for each of its states, and no common one
             raise UsageError(f"{path} is no network that onnxruntime can load: {_first_line(error)}") from error
+        if device == "cuda" and self._session.get_providers()[0] != "CUDAExecutionProvider":
+            raise UsageError("--device cuda: onnxruntime-gpu is installed, but finds no GPU it can use; see nvidia-smi")
         self.path = path
         self.about: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         names = tuple(output.name for output in self._session.get_outputs())
@@ -128,7 +130,7 @@ def onto(pixels: RGB, alpha: np.ndarray, place: tuple[int, int, int, int]) -> Al
     coarse = unbox(alpha, place, pixels.shape[:2])
     radius = max(2, round(RADIUS * pixels.shape[1] / place[2]))
     fine = refine(coarse, pixels, radius, SMOOTH)
-    return np.asarray(np.clip((fine - HARD) / (1 - 2 * HARD), 0, 1), np.float32)
+    return harden(fine, HARD)
 
 
 def check(path: Path, device: str) -> None:
@@ -138,7 +140,7 @@ def check(path: Path, device: str) -> None:
         UsageError: no such file, no network of ours, or no such device.
     """
     if find_spec("onnxruntime") is None:
-        raise UsageError("the looker carnet needs onnxruntime: pip install onnxruntime")
+        raise UsageError(MISSING)
     if path != BUNDLED:
         Network(path, device)
     elif device != "cpu":
@@ -151,9 +153,7 @@ def check_device(device: str) -> None:
     Raises:
         UsageError: there is no GPU that onnxruntime could use; says how to get one.
     """
-    import onnxruntime
-
-    if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if device == "cuda" and "CUDAExecutionProvider" not in _runtime().get_available_providers():
         raise UsageError(f"--device cuda needs a GPU and onnxruntime's build for it: {SWAP}")
 
 
@@ -165,6 +165,26 @@ def identity(path: Path, device: str) -> str:
         raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
     library = of("onnxruntime") or of("onnxruntime-gpu")
     return f"carnet/{_sha256(path, stamp)[:16]}/{STEP}/{library}/{device}"
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(MISSING) from error
+    if not hasattr(onnxruntime, "InferenceSession"):  # what is left where one of its two packages was taken away
+        raise UsageError(f"onnxruntime is half removed: {MEND}")
+    return onnxruntime
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        data = files.read_bytes(path, MOST_BYTES)
+    except OSError as error:
+        raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
+    if data is None:
+        raise UsageError(f"{path} is no CarNet: it has more than {MOST_BYTES:,} bytes")
+    return data
 
 
 @lru_cache(maxsize=4)

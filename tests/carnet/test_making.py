@@ -15,7 +15,10 @@ from tests.pictures import car_on_white
 
 torch = pytest.importorskip("torch")
 
+from carprep.carnet.augment import Sample, move  # noqa: E402
 from carprep.carnet.batches import Batches  # noqa: E402
+from carprep.carnet.compose import overlaid  # noqa: E402
+from carprep.carnet.composites import composites  # noqa: E402
 from carprep.carnet.examples import example, read, views_at, write  # noqa: E402
 from carprep.carnet.export import export  # noqa: E402
 from carprep.carnet.network import CarNet, Shape  # noqa: E402
@@ -92,8 +95,34 @@ def test_a_folder_without_a_list_or_without_photos_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read the list of labels"):
         read(tmp_path)
     (tmp_path / "labels.csv").write_text("file\nnothing.jpg\n")
-    with pytest.raises(UsageError, match="can be decoded"):
+    with pytest.raises(UsageError, match=r"lists nothing\.jpg: no such file"):
         pack(tmp_path)
+
+
+def test_a_photo_that_is_none_is_named_and_not_passed_over(tmp_path):
+    (tmp_path / "words.jpg").write_text("words")
+    (tmp_path / "labels.csv").write_text("file\nwords.jpg\n")
+    with pytest.raises(UsageError, match=r"words\.jpg is no photo to learn from"):
+        pack(tmp_path)
+
+
+def test_a_mask_that_was_corrected_is_packed_anew(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.asarray(car_on_white(1)))
+    (tmp_path / "labels.csv").write_text("file,mask\na.png,m.png\n")
+    alphas = []
+    for value in (0, 255):
+        cv2.imwrite(str(tmp_path / "m.png"), np.full((180, 240), value, np.uint8))
+        packed = pack(tmp_path)
+        alphas.append(int(packed.alpha(packed.items[0]).max()))
+
+    assert alphas == [0, 255]
+
+
+def test_a_folder_that_teaches_nothing_is_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.asarray(car_on_white(1)))
+    (tmp_path / "labels.csv").write_text("file\na.png\n")
+    with pytest.raises(UsageError, match="nothing to learn from"):
+        train(tmp_path, tmp_path / "run", CONFIG, 1, None, "cpu")
 
 
 def test_a_group_is_never_on_both_sides_of_the_split(heap):
@@ -123,12 +152,58 @@ def test_a_batch_is_settled_by_seed_and_number(heap):
     assert one["pixels"].shape != other["pixels"].shape or not torch.equal(one["pixels"], other["pixels"])
 
 
-def test_mirroring_turns_left_into_right(heap):
-    packed = pack(heap)
-    items = [item for item in packed.items if item.example.left == 1.0]
-    lefts = torch.cat([Batches(packed, items, 1, 8)[n]["left"] for n in range(6)])
+def test_a_mirrored_picture_faces_the_other_way():
+    pixels = np.zeros((96, 128, 3), np.uint8)
+    pixels[:, :64] = 255  # the nose's side is light
+    sides = set()
+    for seed in range(12):
+        truth = np.eye(7, dtype=np.float32)[2]
+        mask = np.full((96, 128), 255, np.uint8)
+        moved = move(
+            Sample(pixels, mask, mask, truth, 1.0, 0.0, np.ones(3, np.float32)), (96, 128), np.random.default_rng(seed)
+        )
+        light_left = moved.pixels[:, :40].mean() > moved.pixels[:, -40:].mean()
+        assert light_left == (moved.left == 1.0)
+        sides.add(moved.left)
 
-    assert 0.25 < lefts.mean() < 0.75
+    assert sides == {0.0, 1.0}
+
+
+def test_a_car_that_loses_a_third_of_itself_is_partial_and_one_that_loses_a_little_has_no_certain_view():
+    seen = {}
+    for seed in range(300):
+        mask = np.zeros((96, 128), np.uint8)
+        mask[20:80, 4:124] = 255
+        pixels, truth = np.zeros((96, 128, 3), np.uint8), np.eye(7, dtype=np.float32)[2]
+        trust = np.full((96, 128), 255, np.uint8)
+        sample = Sample(pixels, mask, trust, truth, 1.0, 0.0, np.ones(3, np.float32))
+        moved = move(sample, (96, 128), np.random.default_rng(seed))
+        touches = bool(moved.alpha[:, [0, -1]].any() or moved.alpha[[0, -1]].any())
+        seen.setdefault((touches, int(moved.views.argmax()), bool(moved.weights[0])), 0)
+
+    assert (False, 2, True) in seen and (True, 5, True) in seen and (True, 2, False) in seen
+    assert not any(view == 5 for touches, view, _ in seen if not touches)
+
+
+def test_what_lies_over_a_picture_is_told_and_hides_the_car_where_it_is_thick():
+    for seed in range(40):
+        mask = np.full((96, 128), 255, np.uint8)
+        sample = Sample(
+            np.full((96, 128, 3), 90, np.uint8), mask, mask.copy(), np.eye(7, dtype=np.float32)[0], 1.0, 0.0,
+            np.zeros(3, np.float32),
+        )  # fmt: skip
+        covered = overlaid(sample, np.random.default_rng(seed))
+        assert covered.overlay == covered.weights[2] == 1
+        assert (covered.pixels != 90).any()
+
+
+def test_a_composite_knows_its_car_to_the_pixel(heap):
+    packed = pack(heap)
+    made = list(composites(packed, packed.items, 6))
+
+    assert len(made) == 6
+    for pixels, truth, _ in made:
+        assert pixels.shape[:2] == truth.shape and 0.02 < truth.mean() < 0.95
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_network(heap, checkpoint, tmp_path, monkeypatch):
@@ -188,10 +263,18 @@ def test_an_exported_network_is_a_looker(heap, checkpoint, tmp_path):
 
 
 def test_better_masks_are_drawn_for_photos_without_an_exact_one_only(heap, checkpoint, tmp_path):
-    count = relabel(heap, checkpoint, tmp_path, 1)
-    unknown = [e for e in read(heap) if not e.mask and "none" not in e.close]
+    saved = load(checkpoint)
+    saved["averaged"]["mask.bias"] += 100.0  # it sees car everywhere
+    torch.save(saved, tmp_path / "sure.pt")
+    count = relabel(heap, tmp_path / "sure.pt", tmp_path / "masks", 1)
+    unknown = [item for item in pack(heap).items if not item.example.mask and "none" not in item.example.close]
 
     assert count == len(unknown) > 0
+    for item in unknown:
+        mask = cv2.imread(str(tmp_path / "masks" / f"{item.sha256}.png"), cv2.IMREAD_GRAYSCALE)
+        doubt = cv2.imread(str(tmp_path / "masks" / f"{item.sha256}.doubt.png"), cv2.IMREAD_GRAYSCALE)
+        assert mask.shape == doubt.shape == (item.height, item.width)
+        assert mask.min() > 250 and doubt.max() == 0
 
 
 def test_a_network_answers_at_any_size_in_whole_blocks():

@@ -96,6 +96,7 @@ def test_a_mirrored_photo_faces_the_other_way(looker, drawn):
     sided = [pixels for pixels, _, planted in drawn if planted.view == "side"][:6]
     turned = [looker(np.ascontiguousarray(pixels[:, ::-1])).p_left for pixels in sided]
 
+    assert sided
     assert [looker(pixels).p_left > 0.5 for pixels in sided] == [p <= 0.5 for p in turned]
 
 
