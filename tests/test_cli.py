@@ -207,6 +207,21 @@ def test_doctor_names_versions_models_cache_and_disk(tmp_path):
     assert all(finding["advice"] for finding in findings if finding["state"] != "ok")
 
 
+def test_doctor_notices_two_packages_of_onnxruntime_and_one_that_is_half_removed(tmp_path):
+    twin = tmp_path / "twin" / "onnxruntime_gpu-1.20.0.dist-info"
+    twin.mkdir(parents=True)
+    (twin / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.20.0\n")
+    both = carprep("doctor", "--cache", tmp_path / "cache", PYTHONPATH=str(tmp_path / "twin"))
+    (tmp_path / "half" / "onnxruntime").mkdir(parents=True)
+    (tmp_path / "half" / "onnxruntime" / "__init__.py").write_text("")
+    half = carprep("doctor", "--cache", tmp_path / "cache", PYTHONPATH=str(tmp_path / "half"))
+
+    assert both.returncode == half.returncode == 1
+    assert "they overwrite each other: pip uninstall -y onnxruntime onnxruntime-gpu" in both.stdout
+    assert "WRONG looker carnet: onnxruntime is half removed: pip uninstall" in half.stdout
+    assert half.stderr == ""
+
+
 def test_the_caches_default_place_follows_xdg(heap, tmp_path):
     done = carprep(
         "build", heap.raw, "--zip", heap.zip, "--look", "none", "--enlarge", "4", XDG_CACHE_HOME=str(tmp_path / "xdg")

@@ -143,6 +143,8 @@ def _sessions() -> dict[str, Any]:
         from rembg.sessions import sessions
     except ImportError as error:
         raise UsageError(f"the lookers rembg:… need rembg: {INSTALL}") from error
+    except AttributeError as error:  # where onnxruntime is half removed, rembg's import trips over what is left
+        raise UsageError(f"rembg cannot be loaded: {error}; see carprep doctor") from error
     return dict(sessions)
 
 
