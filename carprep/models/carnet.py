@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from carprep import files
@@ -29,6 +30,8 @@ STEP = 1  # of the answer's way back onto the photo; goes up with every change t
 OUTPUTS = ("alpha", "views", "left", "overlay", "features")
 RADIUS = 4.0  # px at the network's size: about as far as its outline may be off
 SMOOTH = 1e-4  # variance of the photo, of [0, 1] squared, below which it counts as flat
+CRUMB = 0.3  # of the main blob's area: below it a blob apart is no second car
+REACH = 9  # px round a blob that belong to its soft edge: aerials, mirrors
 HARD = 0.12  # how much of the soft edge's ends is made 0 and 1: a guided filter leaves a veil around
 MISSING = "the looker carnet needs onnxruntime: pip install onnxruntime"
 MEND = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime"
@@ -127,10 +130,21 @@ def onto(pixels: RGB, alpha: np.ndarray, place: tuple[int, int, int, int]) -> Al
     Returns:
         float32 (H, W) in [0, 1].
     """
-    coarse = unbox(alpha, place, pixels.shape[:2])
+    coarse = unbox(_without_crumbs(alpha), place, pixels.shape[:2])
     radius = max(2, round(RADIUS * pixels.shape[1] / place[2]))
     fine = refine(coarse, pixels, radius, SMOOTH)
     return harden(fine, HARD)
+
+
+def _without_crumbs(alpha: np.ndarray) -> np.ndarray:
+    """Without what is apart from the car and much smaller: a piece of a neighbour, a sign, a shrub."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    if count < 3:
+        return alpha
+    large = np.flatnonzero(areas >= CRUMB * areas[1:].max())
+    kept = np.isin(labels, large[large > 0]).astype(np.uint8)
+    return np.where(cv2.dilate(kept, np.ones((REACH, REACH), np.uint8)) > 0, alpha, 0).astype(np.float32)
 
 
 def check(path: Path, device: str) -> None:
