@@ -61,6 +61,7 @@ def reasons(decided: Table) -> list[Reason | None]:
         ({"found": "bad-cutout", "found_detail": "busy"}, Reason.BAD_CUTOUT),
         ({"car_share": 0.99}, Reason.BAD_CUTOUT),
         ({"car_soft": 0.9}, Reason.BAD_CUTOUT),
+        ({"car_unsure": 0.2}, Reason.BAD_CUTOUT),
         ({"car_touch": 0.5}, Reason.CUT_OFF),
         ({"car_width": 40.0, "car_height": 30.0}, Reason.TOO_SMALL),
     ],

@@ -116,7 +116,8 @@ def _figures(path: Path) -> dict[str, str]:
 def view_temperature(held: Answered) -> float:
     """What the view logits must be divided by, so that what is said with 80 % is right in 80 %."""
     known = ~np.isnan(held.truth).any(1) & ~np.isin(held.sources, NOT_BY_HAND)
-    return temperature(held.views[known], held.truth[known])
+    truth = np.eye(held.truth.shape[1])[np.nan_to_num(held.truth[known]).argmax(1)]  # a close call counts as its label
+    return temperature(held.views[known], truth)
 
 
 def left_temperature(held: Answered) -> float:

@@ -60,6 +60,13 @@ def bad_cutout(table: Table, recipe: Recipe) -> Table:
     everything = (found == "car") & (share > FILLS)
     words = {i: f"the cut-out fills {share[i]:.0%} of the photo" for i in _rows(everything)}
     table = table.mark(everything, Reason.BAD_CUTOUT, words)
+    unsure = table.numbers("car_unsure")
+    where = unsure > recipe.max_unsure
+    words = {
+        i: f"the looker was unsure in {unsure[i]:.1%} of the car's area; at most {recipe.max_unsure:.1%}"
+        for i in _rows(where)
+    }
+    table = table.mark(where, Reason.BAD_CUTOUT, words)
     vague = soft > recipe.max_soft
     words = {i: f"{soft[i]:.0%} of the cut-out is uncertain; at most {recipe.max_soft:.0%}" for i in _rows(vague)}
     return table.mark(vague, Reason.BAD_CUTOUT, words)

@@ -20,8 +20,8 @@ from carprep.models.guided import harden, refine
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
 
-EDGE = 4.0  # px of the first, smaller decoding: how far its outline may be off
-SMOOTH, VEIL = 1e-4, 0.12  # see `refine` and `harden`
+EDGE = 3.0  # px of the first, smaller decoding: how far its outline may be off
+SMOOTH, VEIL = 1e-3, 0.2  # see `refine` and `harden`
 
 
 def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
@@ -117,7 +117,8 @@ def _inward(share: float, side: int) -> int:
 def _told(seen: Seen) -> dict[str, float | str | None]:
     views = {} if seen.views is None else {_column(view): round(float(p), 5) for view, p in seen.views.items()}
     p_left = None if seen.p_left is None else round(float(seen.p_left), 5)
-    return {**views, "p_left": p_left, "found_detail": seen.detail}
+    unsure = None if seen.unsure is None else round(float(seen.unsure), 5)
+    return {**views, "p_left": p_left, "car_unsure": unsure, "found_detail": seen.detail}
 
 
 def _column(view: View) -> str:

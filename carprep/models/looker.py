@@ -22,6 +22,7 @@ class Seen:
             from its ground); None where there is one.
         detail: the evidence for the reason, in words.
         views: probability of each of the seven views, summing to 1; None where the looker knows no views.
+        unsure: area in which the looker was unsure, away from the outline, over the car's; None where it cannot say.
         p_left: probability that the nose points to the left of the picture; None where it does not know.
     """
 
@@ -30,6 +31,7 @@ class Seen:
     detail: str = ""
     views: Mapping[View, float] | None = None
     p_left: float | None = None
+    unsure: float | None = None
 
 
 class Looker(Protocol):

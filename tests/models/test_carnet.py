@@ -216,3 +216,28 @@ def _tiny(onnx, what: str):
     pixels = helper.make_tensor_value_info("pixels", kind.UINT8, ["n", "h", "w", 3])
     graph = helper.make_graph(nodes, "tiny", [pixels], outputs, [minus])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def test_what_is_unsure_away_from_the_outline_is_counted_and_the_outline_itself_is_not():
+    alpha = np.zeros((100, 160), np.float32)
+    alpha[30:70, 40:120] = 1
+    soft = alpha.copy()
+    soft[28:30, 40:120] = 0.4
+    piece = alpha.copy()
+    piece[40:60, 130:150] = 0.3
+    place = (0, 0, 160, 100)
+
+    assert carnet.unsure(alpha, place) == carnet.unsure(soft, place) == 0
+    assert carnet.unsure(piece, place) == pytest.approx(400 / 3200)
+    assert carnet.unsure(np.zeros((10, 10), np.float32), (0, 0, 10, 10)) == 0
+
+
+def test_a_small_piece_apart_from_the_car_is_dropped_and_a_second_car_is_not():
+    alpha = np.zeros((100, 200), np.float32)
+    alpha[30:70, 20:100] = 1
+    alpha[40:50, 150:160] = 1
+    crumb = carnet._without_crumbs(alpha)
+    alpha[30:70, 130:180] = 1
+
+    assert crumb[45, 155] == 0 and crumb[50, 60] == 1
+    assert carnet._without_crumbs(alpha)[50, 150] == 1
