@@ -61,8 +61,8 @@ class Recipe:
     max_touch: float = 0.12  # share of the car's outline that lies on the photo's edge; more is a cut-off car
     max_stray: float = 0.35  # next-largest blob over the car's; above it there are several cars
     max_soft: float = 0.30  # share of the cut-out that is neither car nor ground; above it the mask is a guess
-    max_unsure: float = 0.035  # area away from the outline where the looker was unsure, over the car's; on 400 yard
-    # photos those above it mostly carry a piece of a neighbour, and a photo left out costs less than half a car
+    max_unsure: float = 0.016  # area beside and above the car where the looker was unsure, over the car's; set by eye
+    # on 200 cut-outs: above it most carry a piece of a neighbour, and a photo left out costs less than half a car
     min_view: float = 0.5  # least probability that the view is a wanted one; calibrated, so half is as good as not
     copy_distance: int = 8  # bits of 64 that the perceptual hashes of copies may differ by
     copy_colour: float = 6.0  # mean difference of 32 x 32 thumbnails, 0-255; more is another photo or paint

@@ -63,7 +63,7 @@ def bad_cutout(table: Table, recipe: Recipe) -> Table:
     unsure = table.numbers("car_unsure")
     where = unsure > recipe.max_unsure
     words = {
-        i: f"the looker was unsure in {unsure[i]:.1%} of the car's area; at most {recipe.max_unsure:.1%}"
+        i: f"the looker was unsure beside the car, in {unsure[i]:.1%} of its area; at most {recipe.max_unsure:.1%}"
         for i in _rows(where)
     }
     table = table.mark(where, Reason.BAD_CUTOUT, words)

@@ -46,6 +46,6 @@ SCHEMA: Final[Mapping[str, tuple[type, str]]] = {
     "car_touch": (float, "share of the car's box, by its perimeter, where the car lies on the photo's edge"),
     "car_stray": (float, "area of the next-largest blob over the car's"),
     "car_soft": (float, "share of the cut-out that is neither car nor ground (alpha 0.1 to 0.9)"),
-    "car_unsure": (float, "area in which the looker was unsure, away from the outline, over the car's"),
+    "car_unsure": (float, "area beside and above the car in which the looker was unsure, over the car's"),
     "colour": (str, "the car's paint, out of ten"),
 }

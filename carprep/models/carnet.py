@@ -30,6 +30,7 @@ STEP = 1  # of the answer's way back onto the photo; goes up with every change t
 OUTPUTS = ("alpha", "views", "left", "overlay", "features")
 RADIUS = 2.0  # px at the network's size: about as far as its outline may be off
 SMOOTH = 1e-3  # variance of the photo, of [0, 1] squared, below which it counts as flat
+UPPER = 0.7  # of the car's height, from above: where neighbours and shrubs show
 VAGUE = 0.1  # from here to its counterpart a probability says that the network does not know
 CRUMB = 0.3  # of the main blob's area: below it a blob apart is no second car
 REACH = 9  # px round a blob that belong to its soft edge: aerials, mirrors
@@ -141,6 +142,8 @@ def onto(pixels: RGB, alpha: np.ndarray, place: tuple[int, int, int, int]) -> Al
 def unsure(alpha: np.ndarray, place: tuple[int, int, int, int]) -> float:
     """Area where the network was unsure, more than 2 px off its outline, over the car's; 0 where no car is.
 
+    Only beside and above the car: below, between the wheels, every car is a little unsure.
+
     A neighbour's bumper or a shrub that went with the car shows here; see `Recipe.max_unsure`.
     """
     left, top, width, height = place
@@ -148,8 +151,11 @@ def unsure(alpha: np.ndarray, place: tuple[int, int, int, int]) -> float:
     car = (inside > 0.5).astype(np.uint8)
     square = np.ones((5, 5), np.uint8)
     outline = cv2.dilate(car, square) - cv2.erode(car, square)
+    rows = np.flatnonzero(car.any(axis=1))
+    if not len(rows):
+        return 0.0
     vague = (inside > VAGUE) & (inside < 1 - VAGUE) & (outline == 0)
-    return float(vague.sum()) / max(float(car.sum()), 1.0) if car.any() else 0.0
+    return float(vague[: int(rows[0] + UPPER * np.ptp(rows))].sum()) / float(car.sum())
 
 
 def _without_crumbs(alpha: np.ndarray) -> np.ndarray:

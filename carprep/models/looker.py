@@ -22,7 +22,7 @@ class Seen:
             from its ground); None where there is one.
         detail: the evidence for the reason, in words.
         views: probability of each of the seven views, summing to 1; None where the looker knows no views.
-        unsure: area in which the looker was unsure, away from the outline, over the car's; None where it cannot say.
+        unsure: area beside and above the car in which the looker was unsure, over the car's; None where it cannot say.
         p_left: probability that the nose points to the left of the picture; None where it does not know.
     """
 
