@@ -44,6 +44,12 @@ Set = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The zip, one size
 class _Interrupted(BaseException):
     """Ctrl-C or a polite kill; our own, since the command-line library turns KeyboardInterrupt into exit 1."""
 
+    def __init__(
+        self, status: int, words: str = "what was measured is kept, run the same command again to go on"
+    ) -> None:
+        super().__init__(words)
+        self.status = status
+
 
 def main() -> None:
     """Run the command line; errors become one line and an exit status."""
@@ -54,8 +60,8 @@ def main() -> None:
     try:
         app()
     except _Interrupted as interrupted:
-        _say("interrupted; what was measured is kept, run the same command again to go on")
-        sys.exit(int(str(interrupted)))
+        _say(f"interrupted; {interrupted}")
+        sys.exit(interrupted.status)
     except CarprepError as error:
         _say(str(error))
         sys.exit(WRONG_CALL if isinstance(error, UsageError) else FAILED)
@@ -200,7 +206,10 @@ def funnel(cars: Set, json: Json = False) -> None:
 @app.command(rich_help_panel=BUILD)
 def look(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO|FOLDER…", help="Photos, and folders of photos.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO|FOLDER…", help="Photos, and folders of photos.", show_default=False, readable=False
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; it is made.", show_default=False)],
     look: Annotated[str, typer.Option(help="Who looks: carnet, carnet:FILE, border, rembg:NAME or none.")] = "carnet",
@@ -216,13 +225,16 @@ def look(
     from carprep.look import look as run
     from carprep.progress import console
 
-    with console() as progress:
-        looked = run(photos, out, look, device, workers=_count(workers), limit=limit, progress=progress)
+    try:
+        with console() as progress:
+            looked = run(photos, out, look, device, workers=_count(workers), limit=limit, progress=progress)
+    except _Interrupted as interrupted:
+        raise _Interrupted(interrupted.status, f"what was seen so far is in {out}") from None
     if json:
-        _print_json({"table": str(looked.table), "rows": looked.rows})
+        _print_json(looked.to_json())
         return
     unreadable = f", {looked.errors} of them with an error" if looked.errors else ""
-    typer.echo(f"{len(looked.rows)} photos{unreadable}: {looked.table}")
+    typer.echo(f"{len(looked.rows)} photo{'s' if len(looked.rows) != 1 else ''}{unreadable}: {looked.table}")
 
 
 @app.command(rich_help_panel=HOUSE)

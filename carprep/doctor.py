@@ -97,7 +97,7 @@ def _carnet() -> Finding:
     try:
         about = carnet.Network(carnet.BUNDLED).about
     except CarprepError as error:
-        return Finding("wrong", "looker carnet", str(error), "then run carprep doctor again")
+        return Finding("wrong", "looker carnet", str(error))
     size = carnet.BUNDLED.stat().st_size / 1e6
     return Finding(
         "ok", "looker carnet", f"bundled, {size:.1f} MB, made by carprep {about['version']} ({about['git']})"

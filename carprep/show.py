@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carprep import files
+from carprep import files, models
 from carprep.errors import BadPhoto
 from carprep.measure.task import Settings
 from carprep.photo import FLANKLESS, View
@@ -71,6 +71,7 @@ class Show:
             decoded = decode(data, self.settings.detail, self.settings.limits)
         except BadPhoto as bad:
             return Row(file=task.file, error=bad.detail)
+        models.load(self.settings.look, self.settings.device)  # the first photo must not be charged for it
         began = time.perf_counter()
         seen = self._look(decoded)
         took = 1e3 * (time.perf_counter() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 from pathlib import Path
 
@@ -130,6 +131,30 @@ def test_a_photo_is_never_written_over(folder, tmp_path):
     assert not (folder / "look.csv").exists()
 
 
+def test_a_table_of_somebody_else_and_a_photo_behind_a_link_are_never_written_over(folder, tmp_path):
+    mine, linked = tmp_path / "mine", tmp_path / "linked"
+    mine.mkdir()
+    (mine / "look.csv").write_text("mine")
+    with pytest.raises(UsageError, match="holds other files"):
+        look([folder], mine)
+    linked.mkdir()
+    (linked / "a.jpg").symlink_to(folder / "car.jpg")
+    with pytest.raises(UsageError, match="might write over it"):
+        look([linked], folder)
+
+    assert (mine / "look.csv").read_text() == "mine"
+
+
+def test_two_looks_do_not_mix_in_one_folder(folder, tmp_path):
+    look([folder / "car.jpg"], tmp_path / "out", workers=1)
+    with (tmp_path / "out" / ".look.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another carprep look is writing"):
+            look([folder], tmp_path / "out", workers=1)
+
+    assert len(rows(tmp_path / "out")) == 1
+
+
 def test_a_long_name_is_cut_and_the_others_are_looked_at(folder, tmp_path):
     (folder / f"{'å' * 120}.jpg").write_bytes((folder / "car.jpg").read_bytes())
     looked = look([folder], tmp_path / "out", workers=1)
@@ -151,7 +176,9 @@ def test_what_is_looked_at_is_what_a_build_sees(tmp_path, bench):
 def test_json_is_one_object_with_the_rows(folder, tmp_path):
     done = carprep("look", folder / "car.jpg", "--out", tmp_path / "out", "--json", "--workers", 1)
 
-    assert json.loads(done.stdout)["rows"] == rows(tmp_path / "out")
+    (told,), (row,) = json.loads(done.stdout)["rows"], rows(tmp_path / "out")
+    assert told["p_front"] == float(row["p_front"]) and told["view"] == row["view"]
+    assert told["box"] == [int(number) for number in row["box"].split()] and told["error"] is None
 
 
 def test_real_photos_all_get_their_alpha(photos, tmp_path):

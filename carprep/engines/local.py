@@ -180,7 +180,8 @@ class _Run(Generic[T, R]):
         error, trace = message[1:]
         if isinstance(error, CarprepError):
             raise error
-        raise StepBug(f"{self.function.__name__} failed on {self.tasks[index]}: {error}\n{trace}")
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        raise StepBug(f"{name} failed on {self.tasks[index]}: {error}\n{trace}")
 
     def crash(self, indices: deque[int]) -> None:
         if indices:

@@ -28,7 +28,7 @@ def check_look(name: str, device: str = "cpu", fetch: bool = False) -> None:
     """
     if device not in DEVICES:
         raise UsageError(f"--device must be one of {', '.join(DEVICES)}")
-    if is_carnet(name):
+    if is_carnet(name) and name != CARNET:
         from carprep.models import carnet
 
         carnet.check(_network(name), device)
@@ -94,4 +94,4 @@ def identity(name: str, device: str = "cpu") -> str:
 def _network(name: str) -> Path:
     from carprep.models.carnet import BUNDLED
 
-    return BUNDLED if name == "carnet" else Path(name.removeprefix(CARNET)).resolve()
+    return BUNDLED if name == "carnet" else Path(name.removeprefix(CARNET)).expanduser().resolve()

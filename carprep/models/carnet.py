@@ -18,7 +18,7 @@ import numpy as np
 from carprep import files
 from carprep.errors import RunError, UsageError
 from carprep.models.guided import harden, refine
-from carprep.models.letterbox import letterbox, unbox
+from carprep.models.letterbox import BLOCK, letterbox, unbox
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Alpha, View
 from carprep.versions import of
@@ -80,16 +80,24 @@ class Network:
                 data, options, providers=[*providers, "CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime has a class for each of its states, and no common one
-            raise UsageError(f"{path} is no network that onnxruntime can load: {_first_line(error)}") from error
+            raise UsageError(
+                f"{path} is no network that onnxruntime can load: {_first_line(error)}; {_mend(path)}"
+            ) from error
         if device == "cuda" and self._session.get_providers()[0] != "CUDAExecutionProvider":
             raise UsageError("--device cuda: onnxruntime-gpu is installed, but finds no GPU it can use; see nvidia-smi")
         self.path = path
         self.about: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         names = tuple(output.name for output in self._session.get_outputs())
-        if self.about.get("format") != FORMAT or names != OUTPUTS:
-            raise UsageError(
-                f"{path} is no CarNet of the format {FORMAT}; make one with python -m carprep.carnet.export"
-            )
+        if self.about.get("format") != FORMAT or names != OUTPUTS or not self._answers_in_shape():
+            raise UsageError(f"{path} is no CarNet of the format {FORMAT}; {_mend(path)}")
+
+    def _answers_in_shape(self) -> bool:
+        try:
+            parts = self._session.run(OUTPUTS, {"pixels": np.zeros((2, BLOCK, 2 * BLOCK, 3), np.uint8)})
+        except Exception:  # another input's name, type or rank: what it is does not matter here
+            return False
+        shapes = [part.shape for part in parts]
+        return shapes[:4] == [(2, BLOCK, 2 * BLOCK), (2, len(View)), (2,), (2,)] and len(shapes[4]) == 2
 
     def __call__(self, inputs: np.ndarray) -> Answer:
         """Look at a batch.
@@ -102,7 +110,7 @@ class Network:
         """
         answer = Answer(*self._session.run(OUTPUTS, {"pixels": inputs}))
         if not all(np.isfinite(part).all() for part in vars(answer).values()):
-            raise RunError(f"the network {self.path} answers what is no number; its file is broken, install it again")
+            raise RunError(f"the network {self.path} answers what is no number; its file is broken, {_mend(self.path)}")
         return answer
 
 
@@ -201,6 +209,10 @@ def identity(path: Path, device: str) -> str:
         raise UsageError(f"cannot read the network {path}: {files.reason_of(error)}") from error
     library = of("onnxruntime") or of("onnxruntime-gpu")
     return f"carnet/{_sha256(path, stamp)[:16]}/{STEP}/{library}/{device}"
+
+
+def _mend(path: Path) -> str:
+    return "install carprep again" if path == BUNDLED else "make one with python -m carprep.carnet.export"
 
 
 def _runtime() -> Any:

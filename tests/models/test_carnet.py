@@ -151,7 +151,7 @@ def test_a_missing_file_is_named():
 def test_a_foreign_network_is_refused(tmp_path):
     onnx = pytest.importorskip("onnx")
     path = tmp_path / "foreign.onnx"
-    onnx.save(_tiny(onnx, "Identity"), path)
+    onnx.save(_tiny(onnx), path)
     with pytest.raises(UsageError, match=r"foreign\.onnx is no CarNet of the format"):
         models.check_look(f"carnet:{path}")
 
@@ -159,12 +159,23 @@ def test_a_foreign_network_is_refused(tmp_path):
 def test_an_answer_that_is_no_number_stops_the_run_and_names_the_file(tmp_path):
     onnx = pytest.importorskip("onnx")
     path = tmp_path / "nan.onnx"
-    model = _tiny(onnx, "Log")  # the logarithm of -1
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "format", FORMAT
+    model = onnx.load(BUNDLED)
+    bias = next(tensor for tensor in model.graph.initializer if list(tensor.dims) == [len(View) + 2])
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(len(View) + 2, np.nan, np.float32), bias.name))
     onnx.save(model, path)
     with pytest.raises(RunError, match=r"nan\.onnx answers what is no number"):
         CarNet(path)(np.zeros((64, 64, 3), np.uint8))
+
+
+def test_a_network_with_another_input_is_refused_in_one_line(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(BUNDLED)
+    model.graph.input[0].name = "pixelz"
+    for node in model.graph.node:
+        node.input[:] = ["pixelz" if name == "pixels" else name for name in node.input]
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(UsageError, match=r"other\.onnx is no CarNet of the format"):
+        models.check_look(f"carnet:{tmp_path / 'other.onnx'}")
 
 
 def test_the_identity_follows_the_files_bytes(tmp_path):
@@ -207,11 +218,11 @@ def test_a_build_keeps_fronts_leaves_out_rears_and_faces_them_one_way(bench, dra
     assert any(row["reason"] == Reason.WRONG_VIEW for row in rows)
 
 
-def _tiny(onnx, what: str):
+def _tiny(onnx):
     """A network with our inputs and outputs that answers nonsense."""
     helper, kind = onnx.helper, onnx.TensorProto
     minus = onnx.numpy_helper.from_array(np.array([-1.0], np.float32), "minus")
-    nodes = [helper.make_node(what, ["minus"], [name]) for name in OUTPUTS]
+    nodes = [helper.make_node("Identity", ["minus"], [name]) for name in OUTPUTS]
     outputs = [helper.make_tensor_value_info(name, kind.FLOAT, [1]) for name in OUTPUTS]
     pixels = helper.make_tensor_value_info("pixels", kind.UINT8, ["n", "h", "w", 3])
     graph = helper.make_graph(nodes, "tiny", [pixels], outputs, [minus])
