@@ -147,7 +147,11 @@ def _is_ours(table: Path) -> bool:
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """One look at a time into a folder."""
-    with (out / LOCK).open("w") as lock:
+    try:
+        opened = (out / LOCK).open("w")
+    except OSError as error:
+        raise files.writing_error(out / LOCK, error) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def crash_once(flag: str) -> str:
         Path(flag).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "fine"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A task's function as the pipeline has them: an object with its settings."""
+
+    divisor: int
+
+    def __call__(self, number: int) -> float:
+        return number / self.divisor
 
 
 def wrong_call(number: int) -> int:
@@ -104,3 +115,8 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_bug_in_a_step_with_settings_names_the_step_and_the_task():
+    with LocalEngine(1) as engine, pytest.raises(StepBug, match=r"Step failed on 5.*ZeroDivisionError"):
+        list(engine.map(Step(0), [5]))
