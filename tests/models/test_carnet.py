@@ -15,7 +15,7 @@ from carprep.measure.task import Limits
 from carprep.models import carnet
 from carprep.models.carnet import BUNDLED, FORMAT, OUTPUTS, CarNet, Network
 from carprep.models.letterbox import GREY, letterbox, unbox
-from carprep.photo import Reason, View
+from carprep.photo import CLASSES, Reason, View
 
 LIMITS = Limits(10**8, 10**8, 100)
 AHEAD = ("front", "front-side")
@@ -216,6 +216,18 @@ def test_a_build_keeps_fronts_leaves_out_rears_and_faces_them_one_way(bench, dra
     assert np.mean(ahead) > 0.85
     assert all(row["mirrored"] == (row["facing"] == "right") for row in kept)
     assert any(row["reason"] == Reason.WRONG_VIEW for row in rows)
+
+
+def test_the_same_photos_give_the_same_bytes_for_any_number_of_workers(bench, drawn):
+    for number, (pixels, _, _) in enumerate(drawn[:8]):
+        Image.fromarray(pixels).save(bench.raw / f"{number}.png")
+    made = []
+    for workers in (1, 2):
+        bench.build(look="carnet", views=CLASSES, keep_cache=False, cache=None, workers=workers)
+        made.append(bench.zip.read_bytes())
+        bench.zip.unlink()
+
+    assert made[0] == made[1]
 
 
 def _tiny(onnx):
