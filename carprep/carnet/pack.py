@@ -54,6 +54,7 @@ class Pack:
 
     def __init__(self, folder: Path) -> None:
         """Open it; see `pack` for making it."""
+        self._folder = folder
         listed = json.loads(files.read_text(folder / "pack.json", "pack"))
         self.sha256: str = listed["sha256"]
         self.items = [
@@ -63,6 +64,9 @@ class Pack:
         self._pixels = np.memmap(folder / "pack.pixels", np.uint8, "r").reshape(-1, 3)
         self._alpha = np.memmap(folder / "pack.alpha", np.uint8, "r")
         self._trust = np.memmap(folder / "pack.trust", np.uint8, "r")
+
+    def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
+        return Pack, (self._folder,)  # a process of a data loader opens the files itself; they are gigabytes
 
     def pixels(self, item: Packed) -> RGB:
         """uint8 sRGB (H, W, 3)."""

@@ -229,7 +229,12 @@ def _batches(packed: Pack, config: Config, start: int) -> Iterator[tuple[int, di
         if low < high:
             batches = Batches(packed, items, config.seed, config.batch, scale)
             loader = DataLoader(
-                batches, batch_size=None, sampler=range(low, high), num_workers=WORKERS, prefetch_factor=4
+                batches,
+                batch_size=None,
+                sampler=range(low, high),
+                num_workers=WORKERS,
+                prefetch_factor=4,
+                multiprocessing_context=FRESH,
             )
             yield from enumerate(loader, low)
 
@@ -244,6 +249,9 @@ def _keep_memory() -> None:
 
 
 SAID_EVERY, SAVED_EVERY, LOOKED_EVERY = 100, 500, 2000  # steps
+FRESH = (
+    "spawn"  # a fork of a process with threads (OpenCV, torch, onnxruntime) can wait for ever for one of their locks
+)
 WORKERS = 2 if (os.cpu_count() or 1) > 2 else 1
 
 
