@@ -218,10 +218,11 @@ def test_two_builds_at_once_on_one_cache_are_both_right(heap, tmp_path):
 
 
 def test_ctrl_c_is_one_line_and_130_and_the_next_run_goes_on(heap):
-    fill(heap.raw, 120, first=200)
+    fill(heap.raw, 400, first=200)
     process = subprocess.Popen(command(heap), cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(heap.cache.glob("*.sqlite")):  # it is at work, and has much to do yet
         time.sleep(0.01)
+    time.sleep(0.3)  # its workers have started, and hundreds of photos are left
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
 
