@@ -16,12 +16,11 @@ from carprep.measure.decode import Decoded, decode
 from carprep.measure.fingerprint import fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
 from carprep.measure.task import Settings
-from carprep.models.guided import harden, refine
+from carprep.models.guided import Edge, onto
 from carprep.models.looker import Seen
 from carprep.photo import RGB, Facts, Reason, View
 
-EDGE = 3.0  # px of the first, smaller decoding: how far its outline may be off
-SMOOTH, VEIL = 1e-3, 0.2  # see `refine` and `harden`
+EDGE = Edge(3.0, 1e-3, 0.2)  # of the first, smaller decoding's outline
 
 
 def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
@@ -132,9 +131,5 @@ def _closer(data: bytes, decoded: Decoded, main: Main, settings: Settings) -> tu
     if have * 2 > settings.detail or larger <= max(decoded.pixels.shape) * 1.25:
         return decoded.pixels, main
     pixels = decode(data, larger, settings.limits).pixels
-    size = pixels.shape[1], pixels.shape[0]
-    coarse = cv2.resize(main.alpha, size, interpolation=cv2.INTER_LINEAR)
-    ratio = max(pixels.shape) / max(decoded.pixels.shape)
-    alpha = harden(refine(np.asarray(coarse, np.float32), pixels, max(2, round(EDGE * ratio)), SMOOTH), VEIL)
-    found = main_car(alpha)
+    found = main_car(onto(pixels, main.alpha, EDGE))
     return (pixels, found) if found else (decoded.pixels, main)

@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 
 from carprep.models.ground import FITS, GRADED, Ground, find_ground, reaches_border
-from carprep.models.guided import harden, refine
+from carprep.models.guided import Edge, onto
 from carprep.models.judge import fault
 from carprep.models.looker import Seen
 from carprep.models.shadow import without_shadow
-from carprep.photo import RGB, Alpha, Reason
+from carprep.photo import RGB, Reason
 
 IDENTITY = "border/2"  # goes up with every change that may give another alpha
 SIDE = 256  # px, longest; GrabCut's time grows with the pixels, and the edge is refined afterwards
 PLAIN, PLAIN_GRADED = 0.80, 0.95  # share of the border that must fit; on a graded ground the rest is hills, not car
 STANDS_OUT = 11.0  # Lab distance from which a pixel is no ground
-VEIL = 0.15  # of the edge's range
+EDGE = Edge(2.5, 1e-4, 0.15)  # GrabCut's outline is off by a pixel or two
 ROUNDS = 3  # of GrabCut; more move the edge by less than a pixel
 OPEN = 0.35  # of its rim: a patch of the ground's colour that is nearer to the ground than that is no bodywork
 LEAST = 0.01  # share of the photo that must stand out before there is anything to cut
@@ -43,7 +43,7 @@ class Border:
             return Seen(None, Reason.NO_CAR, f"{stands_out.mean():.1%} of it stands out from the ground")
         mask = _cut(small, lab, ground, stands_out)
         bad = fault(mask, lab, ground)
-        return Seen(None, Reason.BAD_CUTOUT, bad) if bad else Seen(_full_size(mask, pixels))
+        return Seen(None, Reason.BAD_CUTOUT, bad) if bad else Seen(onto(pixels, mask, EDGE))
 
 
 def _small(pixels: RGB) -> RGB:
@@ -95,11 +95,3 @@ def _filled(mask: np.ndarray) -> np.ndarray:
     """With the holes that the ground's colour left inside: windows, white doors on white."""
     closed = cv2.morphologyEx(np.pad(mask, 4).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))[4:-4, 4:-4]
     return ~reaches_border(closed == 0)
-
-
-def _full_size(mask: np.ndarray, pixels: RGB) -> Alpha:
-    size = pixels.shape[1], pixels.shape[0]
-    coarse = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    ratio = pixels.shape[1] / mask.shape[1]
-    fine = refine(np.asarray(coarse, np.float32), pixels, max(2, round(2.5 * ratio)), 1e-4)
-    return harden(fine, VEIL)

@@ -17,10 +17,10 @@ import numpy as np
 
 from carprep import files
 from carprep.errors import RunError, UsageError
-from carprep.models.guided import harden, refine
-from carprep.models.letterbox import BLOCK, letterbox, unbox
+from carprep.models.guided import Edge, onto
+from carprep.models.letterbox import BLOCK, inside, letterbox
 from carprep.models.looker import Seen
-from carprep.photo import RGB, Alpha, View
+from carprep.photo import RGB, View
 from carprep.versions import of
 
 PREFIX = "carnet:"
@@ -28,13 +28,11 @@ BUNDLED = Path(__file__).with_name("carnet.onnx")
 FORMAT = "carprep-carnet/1"  # in the file's metadata; goes up when inputs or outputs change
 STEP = 1  # of the answer's way back onto the photo; goes up with every change that may give another alpha
 OUTPUTS = ("alpha", "views", "left", "overlay", "features")
-RADIUS = 2.0  # px at the network's size: about as far as its outline may be off
-SMOOTH = 1e-3  # variance of the photo, of [0, 1] squared, below which it counts as flat
+EDGE = Edge(2.0, 1e-3, 0.25)  # of the veil much is cut: what is unsure is left as little as can be
 UPPER = 0.7  # of the car's height, from above: where neighbours and shrubs show
 VAGUE = 0.1  # from here to its counterpart a probability says that the network does not know
 CRUMB = 0.3  # of the main blob's area: below it a blob apart is no second car
 REACH = 9  # px round a blob that belong to its soft edge: aerials, mirrors
-HARD = 0.25  # how much of the soft edge at either end is made 0 or 1: what is unsure is left as little as can be
 MISSING = "the looker carnet needs onnxruntime: pip install onnxruntime"
 MEND = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime"
 SWAP = "pip uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime-gpu"
@@ -125,44 +123,24 @@ class CarNet:
         """Look at one picture, uint8 sRGB (H, W, 3)."""
         inputs, place = letterbox(pixels)
         answer = self._network(inputs[None])
-        alpha = _without_crumbs(answer.alpha[0])
+        alpha = inside(_without_crumbs(answer.alpha[0]), place)
         views = {view: float(p) for view, p in zip(View, answer.views[0], strict=True)}
-        return Seen(onto(pixels, alpha, place), views=views, p_left=float(answer.left[0]), unsure=unsure(alpha, place))
+        return Seen(onto(pixels, alpha, EDGE), views=views, p_left=float(answer.left[0]), unsure=unsure(alpha))
 
 
-def onto(pixels: RGB, alpha: np.ndarray, place: tuple[int, int, int, int]) -> Alpha:
-    """The network's outline brought onto the photo's own edges.
-
-    Args:
-        pixels: uint8 sRGB (H, W, 3).
-        alpha: float32 (h, w), the network's.
-        place: the photo's place in it; see `letterbox`.
-
-    Returns:
-        float32 (H, W) in [0, 1].
-    """
-    coarse = unbox(alpha, place, pixels.shape[:2])
-    radius = max(2, round(RADIUS * pixels.shape[1] / place[2]))
-    fine = refine(coarse, pixels, radius, SMOOTH)
-    return harden(fine, HARD)
-
-
-def unsure(alpha: np.ndarray, place: tuple[int, int, int, int]) -> float:
+def unsure(alpha: np.ndarray) -> float:
     """Area where the network was unsure, more than 2 px off its outline, over the car's; 0 where no car is.
 
-    Only beside and above the car: below, between the wheels, every car is a little unsure.
-
-    A neighbour's bumper or a shrub that went with the car shows here; see `Recipe.max_unsure`.
+    Only beside and above the car: below, between the wheels, every car is a little unsure. A neighbour's bumper or a
+    shrub that went with the car shows here; see `Recipe.max_unsure`.
     """
-    left, top, width, height = place
-    inside = alpha[top : top + height, left : left + width]
-    car = (inside > 0.5).astype(np.uint8)
+    car = (alpha > 0.5).astype(np.uint8)
     square = np.ones((5, 5), np.uint8)
     outline = cv2.dilate(car, square) - cv2.erode(car, square)
     rows = np.flatnonzero(car.any(axis=1))
     if not len(rows):
         return 0.0
-    vague = (inside > VAGUE) & (inside < 1 - VAGUE) & (outline == 0)
+    vague = (alpha > VAGUE) & (alpha < 1 - VAGUE) & (outline == 0)
     return float(vague[: int(rows[0] + UPPER * np.ptp(rows))].sum()) / float(car.sum())
 
 

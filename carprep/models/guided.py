@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from carprep.photo import RGB, Alpha
 
 LIKE = 0.05  # of 1: mean colours nearer than this give no line to look along
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What is known of a coarse mask's edge.
+
+    Attributes:
+        radius: px of the coarse mask; about as far as its outline may be off.
+        smooth: variance of the picture, of [0, 1] squared, below which it counts as flat.
+        veil: share at either end of the soft edge that becomes 0 or 1, under a half: a guided filter leaves a veil of
+            a few per cent far around.
+    """
+
+    radius: float
+    smooth: float
+    veil: float
 
 
 def refine(alpha: Alpha, pixels: RGB, radius: int = 8, smooth: float = 1e-3) -> Alpha:
@@ -32,14 +50,22 @@ def refine(alpha: Alpha, pixels: RGB, radius: int = 8, smooth: float = 1e-3) -> 
     return np.asarray(np.clip(_box(slope, radius) * guide + _box(offset, radius), 0, 1), np.float32)
 
 
-def harden(alpha: Alpha, share: float) -> Alpha:
-    """The ends of a soft edge made 0 and 1: a guided filter leaves a veil of a few per cent far around.
+def onto(pixels: RGB, coarse: np.ndarray, edge: Edge) -> Alpha:
+    """A mask that was found on a smaller picture, at this picture's size and on its edges.
 
     Args:
-        alpha: float32 (H, W) in [0, 1].
-        share: of the range at either end that becomes 0 or 1, under a half.
+        pixels: uint8 sRGB (H, W, 3).
+        coarse: float32 or bool (h, w), of the same scene.
+        edge: how far its outline may be off, and how soft it may stay.
+
+    Returns:
+        float32 (H, W) in [0, 1].
     """
-    return np.asarray(np.clip((alpha - share) / (1 - 2 * share), 0, 1), np.float32)
+    size = pixels.shape[1], pixels.shape[0]
+    alpha = cv2.resize(np.ascontiguousarray(coarse, np.float32), size, interpolation=cv2.INTER_LINEAR)
+    radius = max(2, round(edge.radius * pixels.shape[1] / coarse.shape[1]))
+    fine = refine(np.asarray(alpha, np.float32), pixels, radius, edge.smooth)
+    return np.asarray(np.clip((fine - edge.veil) / (1 - 2 * edge.veil), 0, 1), np.float32)
 
 
 def _guide(alpha: Alpha, pixels: RGB) -> np.ndarray:

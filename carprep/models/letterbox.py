@@ -33,10 +33,15 @@ def letterbox(pixels: RGB, side: int = SIDE) -> tuple[RGB, tuple[int, int, int, 
     return canvas, (left, top, *inner)
 
 
+def inside(plane: np.ndarray, place: tuple[int, int, int, int]) -> np.ndarray:
+    """The photo's part of a plane of the network's input size."""
+    left, top, width, height = place
+    return plane[top : top + height, left : left + width]
+
+
 def unbox(plane: np.ndarray, place: tuple[int, int, int, int], shape: tuple[int, int]) -> Alpha:
     """A plane of the network's input size back to the photo's shape (H, W), float32."""
-    left, top, width, height = place
-    inner = np.ascontiguousarray(plane[top : top + height, left : left + width], np.float32)
+    inner = np.ascontiguousarray(inside(plane, place), np.float32)
     return np.asarray(cv2.resize(inner, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
