@@ -6,7 +6,7 @@ from typing import Any
 
 from carprep.errors import UsageError
 from carprep.pack.ledger import Ledger
-from carprep.photo import CLASSES, Reason
+from carprep.photo import Reason, View
 from carprep.recipe import Recipe, is_hash
 
 WORDS = {
@@ -90,7 +90,7 @@ def _looks(facts: dict[str, Any], recipe: Recipe) -> list[str]:
         edge = f"{facts['car_touch']:.0%} of its outline on the edge, next blob {facts['car_stray']:.0%} of it"
         lines.append(f"Car: {facts['colour'] or 'no paint told'}, {size}, {edge}.")
     if facts["view"]:
-        chances = ", ".join(f"{v} {facts['p_' + v.replace('-', '_')]:.0%}" for v in (*CLASSES, "partial", "none"))
+        chances = ", ".join(f"{view} {facts[view.column]:.0%}" for view in View)
         lines.append(f"View: {facts['view']}, nose {facts['facing'] or 'unknown'} ({chances}).")
     elif facts["found"]:
         lines.append(f"View: not told; the looker {recipe.look} knows none.")

@@ -28,9 +28,19 @@ class View(StrEnum):
     PARTIAL = "partial"  # a close-up, an interior, or more than about a fifth outside the frame
     NONE = "none"  # no single main car
 
+    @property
+    def column(self) -> str:
+        """The name of the fact that holds its probability."""
+        return f"p_{self.replace('-', '_')}"
+
 
 FLANKLESS = (View.FRONT, View.REAR, View.NONE)  # views that show no flank: their nose points nowhere
 CLASSES = (View.FRONT, View.FRONT_SIDE, View.SIDE, View.REAR_SIDE, View.REAR)
+
+
+def facing_of(view: str, p_left: float) -> str:
+    """left, right or none: the side of the picture towards which the nose of a car that is seen so points."""
+    return "none" if view in FLANKLESS else "left" if p_left >= 0.5 else "right"
 
 
 class Reason(StrEnum):

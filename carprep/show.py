@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from carprep import files, models
 from carprep.errors import BadPhoto
 from carprep.measure.task import Settings
-from carprep.photo import FLANKLESS, View
+from carprep.photo import View, facing_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from carprep.models.looker import Seen
     from carprep.photo import RGB, Alpha
 
-VIEWS = tuple(f"p_{view.replace('-', '_')}" for view in View)
-COLUMNS = ("file", "view", *VIEWS, "facing", "p_left", "box", "milliseconds", "error")
+COLUMNS = ("file", "view", *(view.column for view in View), "facing", "p_left", "box", "milliseconds", "error")
 Row = dict[str, str]
 PANEL = 384  # px, longest side of each half of the side-by-side picture
 FOOT = 22  # px, the line of words below
@@ -92,10 +91,9 @@ def _told(seen: Seen, decoded: Decoded) -> Row:
     row = Row(box=_box(seen, decoded), error=seen.detail if seen.alpha is None else "")
     if seen.views is not None:
         view = max(seen.views, key=seen.views.__getitem__)
-        row |= {"view": str(view), **{column: f"{seen.views[v]:.5f}" for column, v in zip(VIEWS, View, strict=True)}}
+        row |= {"view": str(view), **{view.column: f"{p:.5f}" for view, p in seen.views.items()}}
         if seen.p_left is not None:
-            nose = "left" if seen.p_left >= 0.5 else "right"
-            row |= {"facing": "none" if view in FLANKLESS else nose, "p_left": f"{seen.p_left:.5f}"}
+            row |= {"facing": facing_of(view, seen.p_left), "p_left": f"{seen.p_left:.5f}"}
     return row
 
 
@@ -157,6 +155,6 @@ def _panels(pixels: RGB, alpha: Alpha) -> tuple[np.ndarray, np.ndarray]:
 def _words(row: Row) -> str:
     if not row.get("view"):
         return row.get("error") or "no view told"
-    chance = float(row[f"p_{row['view'].replace('-', '_')}"])
+    chance = float(row[View(row["view"]).column])
     facing = f", nose {row['facing']}" if row.get("facing", "none") != "none" else ""
     return f"{row['view']} {chance:.0%}{facing}"

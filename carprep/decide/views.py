@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from carprep.decide.table import Table
-from carprep.photo import CLASSES, FLANKLESS, Reason, View
+from carprep.photo import CLASSES, Reason, View, facing_of
 from carprep.recipe import Recipe
 
 ALL = tuple(View)
@@ -24,16 +25,21 @@ def name_views(table: Table) -> Table:
 
 def name_classes(table: Table, rows: np.ndarray) -> Table:
     """Give rows that a person keeps the most probable of the five classes."""
-    chances, views = probabilities(table)[:, : len(CLASSES)], table.views.copy()
+    return _named_among(table, rows, CLASSES)
+
+
+def _named_among(table: Table, rows: np.ndarray, among: Sequence[View]) -> Table:
+    """Rows that are named by none of these views get the most probable of them; nameless rows stay so."""
+    chances, views = probabilities(table)[:, [ALL.index(view) for view in among]], table.views.copy()
     for row in rows:
-        if views[row] not in ("", *CLASSES):
-            views[row] = str(CLASSES[int(chances[row].argmax())])
+        if views[row] not in ("", *among):
+            views[row] = str(among[int(chances[row].argmax())])
     return replace(table, views=views, facings=_facings(table, views))
 
 
 def probabilities(table: Table) -> np.ndarray:
     """Probability of each of the seven views, float64 (N, 7); NaN where the looker knows none."""
-    return np.stack([table.numbers(f"p_{view.replace('-', '_')}") for view in ALL], axis=1)
+    return np.stack([table.numbers(view.column) for view in ALL], axis=1)
 
 
 def wrong_view(table: Table, recipe: Recipe) -> Table:
@@ -50,7 +56,8 @@ def wrong_view(table: Table, recipe: Recipe) -> Table:
     for view, reason in ((View.NONE, Reason.NO_CAR), (View.PARTIAL, Reason.CUT_OFF)):
         table = table.mark(out & (table.views == view), reason, words)
     table = table.mark(out, Reason.WRONG_VIEW, words)
-    return _wanted_names(table, chances, recipe)
+    # what stays is named by a wanted view, also where another came first by a hair
+    return _named_among(table, np.flatnonzero(table.wanted), recipe.views)
 
 
 def _doubt(view: str, best: float, wanted: float, recipe: Recipe) -> str:
@@ -59,19 +66,8 @@ def _doubt(view: str, best: float, wanted: float, recipe: Recipe) -> str:
     return f"{view} ({best:.0%})"
 
 
-def _wanted_names(table: Table, chances: np.ndarray, recipe: Recipe) -> Table:
-    """What stays is named by the most probable of the wanted views, also where another came first by a hair."""
-    views = table.views.copy()
-    order = [ALL.index(view) for view in recipe.views]
-    for row in np.flatnonzero(table.wanted & (views != "")):
-        if views[row] not in recipe.views:
-            views[row] = str(recipe.views[int(chances[row, order].argmax())])
-    return replace(table, views=views, facings=_facings(table, views))
-
-
 def _facings(table: Table, views: np.ndarray) -> np.ndarray:
     p_left, facings = table.numbers("p_left"), table.facings.copy()
     for row in np.flatnonzero(~np.isnan(p_left)):
-        flankless = views[row] in FLANKLESS
-        facings[row] = "none" if flankless else "left" if p_left[row] >= 0.5 else "right"
+        facings[row] = facing_of(views[row], p_left[row])
     return facings

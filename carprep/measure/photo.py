@@ -18,7 +18,7 @@ from carprep.measure.inspect import inspect, scaled
 from carprep.measure.task import Settings
 from carprep.models.guided import Edge, onto
 from carprep.models.looker import Seen
-from carprep.photo import RGB, Facts, Reason, View
+from carprep.photo import RGB, Facts, Reason
 
 EDGE = Edge(3.0, 1e-3, 0.2)  # of the first, smaller decoding's outline
 
@@ -114,14 +114,10 @@ def _inward(share: float, side: int) -> int:
 
 
 def _told(seen: Seen) -> dict[str, float | str | None]:
-    views = {} if seen.views is None else {_column(view): round(float(p), 5) for view, p in seen.views.items()}
+    views = {} if seen.views is None else {view.column: round(float(p), 5) for view, p in seen.views.items()}
     p_left = None if seen.p_left is None else round(float(seen.p_left), 5)
     unsure = None if seen.unsure is None else round(float(seen.unsure), 5)
     return {**views, "p_left": p_left, "car_unsure": unsure, "found_detail": seen.detail}
-
-
-def _column(view: View) -> str:
-    return f"p_{view.replace('-', '_')}"
 
 
 def _closer(data: bytes, decoded: Decoded, main: Main, settings: Settings) -> tuple[RGB, Main]:
