@@ -11,8 +11,10 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from common import machine, photos_folder, table
+from common import photos_folder, table
 from PIL import Image
+
+from carprep.doctor import machine
 
 COUNT = 40
 FINE, HALF = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420

@@ -86,12 +86,3 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     print(f"\n{title}")
     for row in (header, ["-" * width for width in widths], *rows):
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def machine() -> str:
-    """This machine in words."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "unknown processor",
-    )
-    return f"{model}, {len(os.sched_getaffinity(0))} processors, Python {sys.version.split()[0]}"

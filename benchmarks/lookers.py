@@ -16,10 +16,12 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from common import carprep, machine, make_heap, photos_folder, table, timed
+from common import carprep, make_heap, photos_folder, table, timed
+
+from carprep.doctor import machine
 
 ROUNDS = 3
-TEACHER = """
+ASK_TEACHER = """
 import sys
 from pathlib import Path
 from carprep.carnet.teacher import Teacher
@@ -44,8 +46,10 @@ def main() -> None:
             f"build --look {look}": _build(heap, folder, look) for look in ("carnet", "none", *_rembg())
         }
         if find_spec("ai_edge_litert") is not None:
-            model = photos_folder() / "teacher" / "deeplabv3_mnv2_pascal_quant.tflite"
-            commands["decode + teacher"] = [sys.executable, "-c", TEACHER, str(heap), str(model)]
+            from carprep.carnet.masks import TEACHER
+
+            model = photos_folder() / TEACHER
+            commands["decode + teacher"] = [sys.executable, "-c", ASK_TEACHER, str(heap), str(model)]
         seconds: dict[str, list[float]] = {who: [] for who in commands}
         for _ in range(ROUNDS):
             for who, command in commands.items():

@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 import psutil
-from common import WORKERS, carprep, machine, make_heap, table
+from common import WORKERS, carprep, make_heap, table
+
+from carprep.doctor import machine
 
 SIDE = 640  # px; small enough to make twenty thousand, large enough to be decoded like a photo
 CEILING = 700e6  # bytes

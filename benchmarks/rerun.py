@@ -9,7 +9,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from common import Timed, carprep, machine, make_heap, table, timed
+from common import Timed, carprep, make_heap, table, timed
+
+from carprep.doctor import machine
 
 SIDE = 320  # px; only the number of files matters here
 

@@ -15,7 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import WORKERS, Timed, carprep, machine, make_heap, table, timed
+from common import WORKERS, Timed, carprep, make_heap, table, timed
+
+from carprep.doctor import machine
 
 ROUNDS = 3
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -46,9 +46,16 @@ def examine(folder: Path | None = None) -> list[Finding]:
     return [*_python(), *_libraries(), *_models(), *_graphics(), *_cache(folder), *_disk(folder)]
 
 
+def machine() -> str:
+    """This machine in words, for beside a figure: processor, how many, Python."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.machine())
+    return f"{model}, {processors()} processors, Python {platform.python_version()}"
+
+
 def _python() -> Iterator[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("ok", "Python", f"{version}, {processors()} processors")
+    yield Finding("ok", "Python", f"{platform.python_version()}, {processors()} processors")
 
 
 def _libraries() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import torch
 from carprep.carnet.examples import VIEWS
 from carprep.carnet.network import Answers, CarNet
 from carprep.carnet.pack import Pack, Packed
-from carprep.models.letterbox import letterbox
+from carprep.models.letterbox import boxed_shape, letterbox
 
 BATCH = 32
 
@@ -56,15 +56,15 @@ def asked(
 ) -> Iterator[tuple[list[Packed], Answers]]:
     """Batches of photos whose inputs have one shape, with the answers."""
     network.eval()
-    for batch in _alike(items, packed):
+    for batch in _alike(items):
         inputs = np.stack([letterbox(packed.pixels(item))[0] for item in batch])
         pixels = torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))).to(device).float()
         with torch.no_grad():
             yield batch, network(pixels)
 
 
-def _alike(items: list[Packed], packed: Pack) -> list[list[Packed]]:
-    shapes: dict[tuple[int, ...], list[Packed]] = defaultdict(list)
+def _alike(items: list[Packed]) -> list[list[Packed]]:
+    shapes: dict[tuple[int, int], list[Packed]] = defaultdict(list)
     for item in items:
-        shapes[letterbox(packed.pixels(item))[0].shape].append(item)
+        shapes[boxed_shape((item.height, item.width))].append(item)
     return [same[i : i + BATCH] for same in shapes.values() for i in range(0, len(same), BATCH)]

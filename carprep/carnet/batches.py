@@ -14,6 +14,7 @@ from carprep.carnet.augment import Sample, edged, move, spoil
 from carprep.carnet.compose import beside, over, overlaid, strip, synthetic_ground, without_car
 from carprep.carnet.examples import VIEWS
 from carprep.carnet.pack import Pack, Packed
+from carprep.models.letterbox import BLOCK
 from carprep.photo import View
 
 # heights and widths of the batches' frames, as photos come: mostly 4:3 and 3:2 lying, some square, some standing
@@ -21,9 +22,8 @@ FRAMES = ((192, 256), (192, 256), (192, 256), (160, 256), (160, 256), (224, 256)
 # how often a source is drawn from beside its number of photos; exact masks are few and precious
 SHARES: Mapping[str, float] = {
     "yard": 0.27, "carparts": 0.07, "carmask": 0.13, "street": 0.13, "orient": 0.14, "turn": 0.04, "redcars": 0.05,
-    "indian512": 0.025, "sides": 0.02, "nocar": 0.02, "bench": 0.015, "drawn": 0.03, "none": 0.12,
+    "indian512": 0.025, "sides": 0.02, "nocar": 0.02, "bench": 0.015, "drawn": 0.03, View.NONE: 0.12,
 }  # fmt: skip
-NONE = "none"  # photos of any source that are labelled so: few, of all kinds, and each kind must be known
 OTHER = 0.5  # of a source that is not named above: photos of one's own
 COMPOSED, ALONE, SEVERAL, WORDS = 0.3, 0.035, 0.2, 0.1  # shares of pictures
 
@@ -146,12 +146,13 @@ def has_bfloat16(device: str) -> bool:
 
 
 def _whole_blocks(side: float) -> int:
-    return max(32, round(side / 32) * 32)
+    return max(BLOCK, round(side / BLOCK) * BLOCK)
 
 
 def _pool(item: Packed) -> str:
+    # photos that are labelled none are few and of all kinds, whatever their source, and each kind must be known
     is_none = item.example.close == (View.NONE,) and item.example.source != "drawn"
-    return NONE if is_none else item.example.source
+    return View.NONE if is_none else item.example.source
 
 
 def teaches(item: Packed) -> bool:

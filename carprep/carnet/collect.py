@@ -19,7 +19,7 @@ import typer
 
 from carprep.carnet.command import run
 from carprep.carnet.drawn import draw
-from carprep.carnet.examples import write
+from carprep.carnet.examples import VIEWS, write
 from carprep.carnet.masks import only_main, pseudo_mask
 from carprep.errors import UsageError
 
@@ -110,15 +110,13 @@ def _told(photos: Path) -> dict[str, Row]:
         }
     for row in _rows(labels / "turn.csv"):
         told[row["file"]] = {"angle": row["angle"], "group": row["car"], "weight": WEIGHTS["turn"]}
-    for row in _rows(labels / "carmask.csv"):
-        told[row["file"]] = {"mask": f"photos/{row['mask']}"}
-    for row in _rows(labels / "street.csv"):
+    for row in _rows(labels / "carmask.csv", labels / "street.csv"):
         told[row["file"]] = {"mask": f"photos/{row['mask']}"}
     return told
 
 
 def _viewed(row: Mapping[str, str]) -> Row:
-    near = [word for word in row["note"].split() if word in _VIEWS] if "near" in row["note"] else []
+    near = [word for word in row["note"].split() if word in VIEWS] if "near" in row["note"] else []
     return {
         "view": row["view"],
         "near": near[0] if near and near[0] != row["view"] else "",
@@ -128,7 +126,6 @@ def _viewed(row: Mapping[str, str]) -> Row:
     }
 
 
-_VIEWS = {"front", "front-side", "side", "rear-side", "rear", "partial", "none"}
 _OWN: dict[str, Row] = {}
 
 

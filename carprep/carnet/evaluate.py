@@ -8,8 +8,6 @@ Nothing is chosen here. The split is by the hash of the group's name, so it stay
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +22,10 @@ from carprep import files
 from carprep.carnet import viewing
 from carprep.carnet.command import run
 from carprep.carnet.composites import composites
-from carprep.carnet.pack import LIMITS, Pack, Packed, is_exact, pack
+from carprep.carnet.pack import LIMITS, Pack, Packed, grey, is_exact, pack
 from carprep.carnet.peers import Cutter, cutters
 from carprep.carnet.scores import Figure, boundary_f, figure, iou, mean_of, median_of
+from carprep.doctor import machine
 from carprep.errors import UsageError
 from carprep.measure.decode import decode
 from carprep.models.carnet import BUNDLED, Network
@@ -78,7 +77,7 @@ def _case(item: Packed, folder: Path, parts: bool = False) -> Case:
     path = folder / item.example.mask
     if parts:
         path = (folder / item.example.file).with_suffix(".filled.png")
-    mask = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    mask = grey(path)
     size = pixels.shape[1], pixels.shape[0]
     return Case(pixels, cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127, item.example.group)
 
@@ -97,12 +96,8 @@ def speed(packed: Pack, peers: dict[str, Cutter]) -> Iterator[tuple[str, str, st
     own = np.array(times["carnet"])
     groups = [str(number) for number in range(len(photos))]
     for who, took in times.items():
-        yield (
-            "speed",
-            who,
-            "ms a photo (median)",
-            figure(groups, median_of(took)),
-        )
+        median = figure(groups, median_of(took))
+        yield "speed", who, "ms a photo (median)", median
         yield "speed", who, "times carnet's", figure(groups, median_of(np.array(took) / own))
 
 
@@ -142,13 +137,6 @@ def evaluate(model: Path, folder: Path, count: int, alone: bool) -> list[tuple[s
     return [*rows, *speed(packed, peers), *on_gpu(model)]
 
 
-def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    name = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.machine())
-    return f"{name}, {os.cpu_count()} processors"
-
-
 def table(rows: Sequence[tuple[str, str, str, Figure]]) -> str:
     """Aligned text, one figure a line."""
     head = ("set", "who", "what", "value [95 % interval]")
@@ -171,7 +159,7 @@ def main(
     Example: python -m carprep.carnet.evaluate heap/ --model carnet.onnx
     """
     rows = evaluate(model, folder, composed, alone)
-    typer.echo(f"{model.name} on {_processor()}, Python {platform.python_version()}")
+    typer.echo(f"{model.name} on {machine()}")
     typer.echo(table(rows))
     if figures is not None:
         told = [{"set": a, "who": b, "what": c, **vars(value)} for a, b, c, value in rows]

@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 
 from carprep import models
+from carprep.carnet.pack import LIMITS, grey
+from carprep.carnet.scores import iou
 from carprep.carnet.teacher import Teacher
-from carprep.errors import UsageError
 from carprep.measure.decode import decode
-from carprep.measure.task import Limits
 from carprep.photo import RGB
 
 TEACHER = "teacher/deeplabv3_mnv2_pascal_quant.tflite"  # in the folder of development photos
 SIDE = 512  # px, longest
-LIMITS = Limits(200_000_000, 120_000_000, 1_000)
 AGREE = 0.90  # intersection over union of the plain ground's mask and the teacher's, above which the first is taken
 BAND = 0.011  # of the photo's longer side: how far off the teacher's edge may be
 LITTLE, MUCH = 0.01, 0.05  # shares of the photo: below the first there is no car, above the second there is one
@@ -46,7 +45,7 @@ def pseudo_mask(data: bytes, sha256: str, view: str, photos: Path, out: Path) ->
 def only_main(mask: str, sha256: str, out: Path) -> str:
     """Write a mask with the main car alone where one has the other cars too, in grey; returns its path below `out`."""
     (out / "masks").mkdir(exist_ok=True)
-    plane = _grey(out / mask)
+    plane = grey(out / mask)
     cv2.imwrite(str(out / f"masks/{sha256}.png"), (plane > 192).astype(np.uint8) * 255)
     return f"masks/{sha256}.png"
 
@@ -59,7 +58,7 @@ def _known(pixels: RGB, taught: np.ndarray, view: str) -> tuple[np.ndarray, np.n
     if share < MUCH:
         return None
     plain = models.load("border")(pixels).alpha if view != "partial" else None
-    if plain is not None and _overlap(plain > 0.5, taught > 0.5) > AGREE:
+    if plain is not None and iou(plain > 0.5, taught > 0.5) > AGREE:
         return np.round(plain * 255).astype(np.uint8), sure
     car = _main(taught > 0.5)
     band = max(2, round(BAND * max(taught.shape)))
@@ -74,15 +73,8 @@ def _taught(pixels: RGB, sha256: str, photos: Path, kept: Path) -> np.ndarray:
     if not path.exists():
         kept.mkdir(exist_ok=True)
         cv2.imwrite(str(path), np.round(_teacher(photos).closely(pixels) * 255).astype(np.uint8))
-    answer = _grey(path).astype(np.float32) / 255
+    answer = grey(path).astype(np.float32) / 255
     return np.asarray(cv2.resize(answer, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR))
-
-
-def _grey(path: Path) -> np.ndarray:
-    plane = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if plane is None:
-        raise UsageError(f"{path} is no mask picture")
-    return np.asarray(plane)
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +90,3 @@ def _main(mask: np.ndarray) -> np.ndarray:
     blob = (labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
     outlines, _ = cv2.findContours(blob, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(blob, outlines, -1, 1, cv2.FILLED) > 0)
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one & other).sum() / max((one | other).sum(), 1))

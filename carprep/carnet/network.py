@@ -12,10 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from carprep.carnet.examples import VIEWS
 from carprep.models.letterbox import GREY
-from carprep.photo import View
-
-VIEWS = tuple(View)  # the order of the view logits
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Answers:
 
     Attributes:
         alpha: (N, H, W), the main car.
-        views: (N, 7), in the order of `VIEWS`.
+        views: (N, 7), in the order of `View`.
         left: (N,), that the nose points to the left.
         overlay: (N,), that something is laid over the photo.
         features: (N, F).
@@ -77,15 +75,12 @@ class CarNet(nn.Module):
             x = stage(x)
             skips.append(x)
         deep = skips.pop()
-        deep = (
-            deep + functional.relu(self.context(deep.mean((2, 3))))[:, :, None, None]
-        )  # all of the photo, seen everywhere
+        everywhere = functional.relu(self.context(deep.mean((2, 3))))  # what all of the photo shows
+        deep = deep + everywhere[:, :, None, None]
         x, middle = deep, deep
         for level in (3, 2, 1, 0):
-            x = functional.interpolate(self.ups[level](x), scale_factor=2.0, mode="nearest") + self.laterals[level](
-                skips[level]
-            )
-            x = self.merges[level](x)
+            larger = functional.interpolate(self.ups[level](x), scale_factor=2.0, mode="nearest")
+            x = self.merges[level](larger + self.laterals[level](skips[level]))
             if level == 3:
                 middle = x
         alpha = functional.pixel_shuffle(self.mask(x), 2)[:, 0]

@@ -17,11 +17,12 @@ from carprep.carnet.examples import Example, read
 from carprep.carnet.groups import describe, grouped
 from carprep.errors import BadPhoto, UsageError
 from carprep.measure.decode import decode
-from carprep.measure.task import Limits
+from carprep.measure.task import Settings
 from carprep.photo import RGB, View
+from carprep.recipe import Recipe
 
 SIDE = 384  # px, longest; 1.5 times the network's input, so that a closer crop still has its edges
-LIMITS = Limits(200_000_000, 120_000_000, 1_000)
+LIMITS = Settings.of(Recipe()).limits
 VALIDATION = 0.18  # share of the groups held back, chosen by hash
 TRUSTED, LIKELY = 255, 128  # how far a mask's pixel is to be believed: drawn by hand, or by another network
 CLEAN = 0.985  # share of a photo whose mask is known, from which its car can be put on another ground
@@ -160,11 +161,20 @@ def _planes(folder: Path, example: Example) -> tuple[RGB, np.ndarray, np.ndarray
     return pixels, alpha, trust, hashlib.sha256(data).hexdigest()
 
 
-def _plane(path: Path, size: tuple[int, int]) -> np.ndarray:
+def grey(path: Path) -> np.ndarray:
+    """A mask picture, uint8 (H, W).
+
+    Raises:
+        UsageError: it is none.
+    """
     plane = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if plane is None:
         raise UsageError(f"{path} is no mask picture")
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(plane)
+
+
+def _plane(path: Path, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(cv2.resize(grey(path), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _split(items: Sequence[Packed], descriptions: np.ndarray) -> list[Packed]:

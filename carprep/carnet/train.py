@@ -249,9 +249,8 @@ def _keep_memory() -> None:
 
 
 SAID_EVERY, SAVED_EVERY, LOOKED_EVERY = 100, 500, 2000  # steps
-FRESH = (
-    "spawn"  # a fork of a process with threads (OpenCV, torch, onnxruntime) can wait for ever for one of their locks
-)
+# a fork of a process with threads (OpenCV, torch, onnxruntime) can wait for ever for one of their locks
+FRESH = "spawn"
 WORKERS = 2 if (os.cpu_count() or 1) > 2 else 1
 
 
@@ -284,7 +283,9 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps of the optimizer.")] = Config.steps,
     seed: Annotated[int, typer.Option(help="Settles everything that is random.")] = Config.seed,
     rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = Config.rate,
-    small_until: Annotated[float, typer.Option(help="Share of the run at three quarters of the size.")] = 0.5,
+    small_until: Annotated[float, typer.Option(help="Share of the run at three quarters of the size.")] = (
+        Config.small_until
+    ),
     start: Annotated[Path | None, typer.Option(help="Checkpoint to begin with, such as one of another run.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the network.")] = max(1, (os.cpu_count() or 2) - 1),
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from carprep.carnet.examples import VIEWS
 from carprep.carnet.pack import LIMITS, Pack
 from carprep.carnet.quick import NOT_BY_HAND
 from carprep.carnet.scores import Figure, calibration_error, figure, mean_of, temperature
@@ -18,7 +19,6 @@ from carprep.models.letterbox import letterbox
 from carprep.photo import View
 
 DETAIL = 512  # px, as a build decodes
-VIEWS = tuple(View)
 AHEAD = (View.FRONT, View.FRONT_SIDE)
 
 

@@ -10,10 +10,9 @@ torch = pytest.importorskip("torch")
 
 from carprep.carnet.evaluate import evaluate, table  # noqa: E402
 from carprep.carnet.export import export  # noqa: E402
-from tests.carnet.test_making import checkpoint, heap  # noqa: E402, F401
 
 
-def test_a_table_has_masks_views_calibration_and_speed(heap, checkpoint, tmp_path):  # noqa: F811
+def test_a_table_has_masks_views_calibration_and_speed(heap, checkpoint, tmp_path):
     export(checkpoint, heap, tmp_path / "own.onnx")
     rows = evaluate(tmp_path / "own.onnx", heap, 4, alone=True)
     told = {(where, what): value for where, _, what, value in rows}
@@ -27,7 +26,7 @@ def test_a_table_has_masks_views_calibration_and_speed(heap, checkpoint, tmp_pat
     assert "mean IoU" in table(rows)
 
 
-def test_figures_go_into_the_exported_file(heap, checkpoint, tmp_path):  # noqa: F811
+def test_figures_go_into_the_exported_file(heap, checkpoint, tmp_path):
     row = {"set": "views", "who": "carnet", "what": "facing", "value": 0.5, "low": 0.4, "high": 0.6, "count": 9}
     (tmp_path / "figures.json").write_text(json.dumps([row, {**row, "who": "border"}]))
     about = export(checkpoint, heap, tmp_path / "own.onnx", tmp_path / "figures.json")

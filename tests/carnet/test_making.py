@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,36 +18,13 @@ from carprep.carnet.augment import Sample, move  # noqa: E402
 from carprep.carnet.batches import Batches  # noqa: E402
 from carprep.carnet.compose import overlaid  # noqa: E402
 from carprep.carnet.composites import composites  # noqa: E402
-from carprep.carnet.examples import example, read, views_at, write  # noqa: E402
+from carprep.carnet.examples import example, read, views_at  # noqa: E402
 from carprep.carnet.export import export  # noqa: E402
-from carprep.carnet.network import CarNet, Shape  # noqa: E402
+from carprep.carnet.network import CarNet  # noqa: E402
 from carprep.carnet.pack import pack  # noqa: E402
 from carprep.carnet.relabel import relabel  # noqa: E402
-from carprep.carnet.train import Config, load, train  # noqa: E402
-
-TINY = Shape(widths=(4, 8, 8, 8, 8), depths=(1, 1, 1, 1), features=16)
-CONFIG = Config(steps=4, batch=4, warm=2, small_until=0.5, shape=TINY)
-
-
-@pytest.fixture(scope="module")
-def heap(tmp_path_factory) -> Path:
-    """A training folder as a user would make one: photos, some masks, labels.csv."""
-    folder = tmp_path_factory.mktemp("heap")
-    rows = []
-    for number in range(24):
-        name = f"{number:02d}"
-        photo = np.asarray(car_on_white(number, paint=(10 * number, 255 - 10 * number, 30)))
-        cv2.imwrite(str(folder / f"{name}.jpg"), photo[..., ::-1])
-        cv2.imwrite(str(folder / f"{name}.mask.png"), (photo.min(2) < 250).astype(np.uint8) * 255)
-        row = {"file": f"{name}.jpg", "view": ("front", "side", "none")[number % 3], "group": f"car{number // 2}"}
-        rows.append(row | ({"mask": f"{name}.mask.png", "facing": "left"} if number % 2 else {}))
-    write(folder / "labels.csv", iter(rows))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def checkpoint(heap, tmp_path_factory) -> Path:
-    return train(heap, tmp_path_factory.mktemp("run"), CONFIG, 1, None, "cpu")
+from carprep.carnet.train import load, train  # noqa: E402
+from tests.carnet.small import CONFIG, TINY  # noqa: E402
 
 
 @pytest.mark.parametrize(
