@@ -15,11 +15,12 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carprep import files
 from carprep.errors import RunError, UsageError
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-THUMB = 32  # px; what the duplicates' second look compares
+THUMB = 64  # px; what the duplicates' second look compares
 THUMB_BYTES = THUMB * THUMB * 3
-LAYOUT = 1  # of the tables below; another number is another file, so that versions never meet
+LAYOUT = 2  # of the tables below; another number is another file, so that versions never meet
 WAIT = 120.0  # seconds to wait for another build's write
+LOOKS = f"looks-{LAYOUT}-"  # start of the names of files with what second looks measured
 BREATH = 1.0  # seconds between writes: what a kill may cost
 MOST_WAITING = 16 << 20  # bytes of pictures that may wait in memory for the next write
 
@@ -70,7 +72,7 @@ class Measured:
 
     sha256: str
     facts: Facts
-    thumb: bytes  # uint8 (32, 32, 3); empty where the photo could not be decoded
+    thumb: bytes  # uint8 (64, 64, 3); empty where the photo could not be decoded
     pictures: Pictures
     reason: Reason | None = None
     detail: str = ""
@@ -92,6 +94,11 @@ def default_folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME", "")
     # the specification wants a relative path ignored
     return (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "carprep"
+
+
+def machine_code() -> Path:
+    """Where compiled loops are kept: beside the default cache, whichever one a build uses."""
+    return default_folder() / "machine-code"
 
 
 @contextlib.contextmanager
@@ -223,7 +230,7 @@ class Cache:
             return _knows(self._db, sha256, settings)
 
     def thumbs(self) -> NDArray[np.uint8]:
-        """All thumbnails, uint8 (slots, 32, 32, 3), mapped into memory and read only where they are looked at."""
+        """All thumbnails, uint8 (slots, 64, 64, 3), mapped into memory and read only where they are looked at."""
         import numpy as np  # `doctor` and `cache` need no arrays
 
         self.flush()
@@ -232,6 +239,26 @@ class Cache:
             return np.zeros((0, THUMB, THUMB, 3), np.uint8)
         mapped = mmap.mmap(self._thumbs, length, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, np.uint8).reshape(-1, THUMB, THUMB, 3)
+
+    def second_looks(self, name: str) -> Mapping[str, NDArray[Any]]:
+        """The arrays kept under a name; none where nothing is, or what is there is damaged."""
+        import numpy as np
+
+        try:
+            with np.load(self._looks(name), allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return {}
+
+    def keep_second_looks(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep arrays under a name; the last writer wins, and whichever wins only spares time."""
+        import numpy as np
+
+        with files.written(self._looks(name)) as file:
+            np.savez(file, **dict[str, Any](arrays))
+
+    def _looks(self, name: str) -> Path:
+        return self.folder / f"{LOOKS}{name}.npz"
 
 
 class Reader:
@@ -258,6 +285,16 @@ class Reader:
         """Whether this photo was measured with these settings."""
         with _clear(self.folder):
             return _knows(self._db, sha256, settings)
+
+    def context(self, sha256: str) -> bytes | None:
+        """A JPEG of the whole photo with this hash, whatever it was measured with; None where it was not."""
+        query = (
+            "SELECT COALESCE(context, colour) FROM measured JOIN pictures USING (slot) "
+            "WHERE sha256 = ? AND COALESCE(context, colour) IS NOT NULL ORDER BY context IS NULL, slot LIMIT 1"
+        )
+        with _clear(self.folder):
+            row = self._db.execute(query, (bytes.fromhex(sha256),)).fetchone()
+        return row[0] if row else None
 
 
 @lru_cache(maxsize=1)

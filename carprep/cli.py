@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import signal
 import sys
@@ -12,16 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carprep.commands import relations
+from carprep.commands.options import (
+    BUILD,
+    FAILED,
+    HOUSE,
+    WRONG_CALL,
+    CacheFolder,
+    Json,
+    Set,
+    Workers,
+    count,
+    print_json,
+)
 from carprep.errors import CarprepError, UsageError
 from carprep.version import VERSION
 
 if TYPE_CHECKING:
     from carprep.recipe import Recipe
     from carprep.report import Report
-
-BUILD, HOUSE = "Build", "House"
-FAILED, WRONG_CALL = 1, 2
-MOST_WORKERS = 256
 
 app = typer.Typer(
     name="carprep",
@@ -33,12 +41,6 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="The memory of what was measured.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache", rich_help_panel=HOUSE)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
-CacheFolder = Annotated[
-    Path | None, typer.Option("--cache", help="Folder of the cache. Default: $XDG_CACHE_HOME/carprep.")
-]
-Set = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The zip, one size's zip, or the ledger.")]
 
 
 class _Interrupted(BaseException):
@@ -94,7 +96,9 @@ def build(
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda: where carnet runs; part of the recipe. Default: cpu.")
     ] = None,
-    same: Annotated[str | None, typer.Option(help="What counts as one picture: copy or none. Default: copy.")] = None,
+    same: Annotated[
+        str | None, typer.Option(help="What counts as one picture: copy, burst, recolour or none. Default: copy.")
+    ] = None,
     margin: Annotated[
         float | None, typer.Option(help="White round the car's box, share of its longer side. Default: 0.06.")
     ] = None,
@@ -106,7 +110,8 @@ def build(
         int | None, typer.Option(help="Longest side of a cutout, px; for outputs above 512. Default: 512.")
     ] = None,
     overrides: Annotated[
-        Path | None, typer.Option(help="CSV photo,word,note: a person's keep or drop, above every decision.")
+        Path | None,
+        typer.Option(help="CSV photo,word,other,note: a person's keep, drop, same or different, above every decision."),
     ] = None,
     holdout_zip: Annotated[Path | None, typer.Option(help="Write held-out pictures to a zip of their own.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML with every setting; options given here win.")] = None,
@@ -114,13 +119,17 @@ def build(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Allow rembg to download the weights that --look names.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes. Default: one for each processor.")] = None,
+    workers: Workers = None,
     cache: CacheFolder = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Measure everything anew, remember nothing.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every file again, even where size and times are the same.")
     ] = False,
     limit: Annotated[int | None, typer.Option(help="Let only the first N photos in.")] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse a split where one group of related photos is above 20 % of the set."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and print the funnel; write nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -142,7 +151,7 @@ def build(
     models.check_look(settings.look, settings.device, fetch)
     if save_recipe is not None:
         _save_recipe(save_recipe, settings, raw)
-    with LocalEngine(_count(workers)) as engine:
+    with LocalEngine(count(workers)) as engine:
         if not zip.exists() and raw.exists():
             engine.start()  # there is work to do, so the workers load while this process does
         from carprep.pipeline import NothingKept
@@ -153,7 +162,7 @@ def build(
             with console() as progress:
                 report = run(
                     raw, zip, settings, holdout_zip=holdout_zip, engine=engine, cache=cache, keep_cache=not no_cache,
-                    dry_run=dry_run, limit=limit, verify=verify, progress=progress,
+                    dry_run=dry_run, limit=limit, verify=verify, strict=strict, progress=progress,
                 )  # fmt: skip
         except NothingKept as nothing:
             _print_report(nothing.report, json)
@@ -180,7 +189,7 @@ def explain(
     read = ledger.read(cars)
     row = find(read, photo)
     if json:
-        _print_json(read.row(row))
+        print_json(read.row(row))
         return
     for line in in_words(read, row):
         typer.echo(line)
@@ -197,10 +206,14 @@ def funnel(cars: Set, json: Json = False) -> None:
 
     counted = Funnel.from_json(ledger.read(cars).about["funnel"])
     if json:
-        _print_json(counted.to_json())
+        print_json(counted.to_json())
         return
     for line in counted.lines():
         typer.echo(line)
+
+
+app.command(rich_help_panel=BUILD)(relations.duplicates)
+app.command(rich_help_panel=BUILD)(relations.compare)
 
 
 @app.command(rich_help_panel=BUILD)
@@ -214,7 +227,7 @@ def look(
     out: Annotated[Path, typer.Option(help="Folder to write to; it is made.", show_default=False)],
     look: Annotated[str, typer.Option(help="Who looks: carnet, carnet:FILE, border, rembg:NAME or none.")] = "carnet",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    workers: Annotated[int | None, typer.Option(help="Processes. Default: one for each processor.")] = None,
+    workers: Workers = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Look at only the first N photos.")] = None,
     json: Json = False,
 ) -> None:
@@ -227,14 +240,17 @@ def look(
 
     try:
         with console() as progress:
-            looked = run(photos, out, look, device, workers=_count(workers), limit=limit, progress=progress)
+            looked = run(photos, out, look, device, workers=count(workers), limit=limit, progress=progress)
     except _Interrupted as interrupted:
         raise _Interrupted(interrupted.status, f"what was seen so far is in {out}") from None
     if json:
-        _print_json(looked.to_json())
+        print_json(looked.to_json())
         return
     unreadable = f", {looked.errors} of them with an error" if looked.errors else ""
     typer.echo(f"{len(looked.rows)} photo{'s' if len(looked.rows) != 1 else ''}{unreadable}: {looked.table}")
+
+
+app.command(rich_help_panel=BUILD)(relations.check)
 
 
 @app.command(rich_help_panel=HOUSE)
@@ -247,7 +263,7 @@ def doctor(cache: CacheFolder = None, json: Json = False) -> None:
 
     findings = examine(cache)
     if json:
-        _print_json({"findings": [vars(finding) for finding in findings]})
+        print_json({"findings": [vars(finding) for finding in findings]})
     else:
         for finding in findings:
             typer.echo(finding.line)
@@ -312,12 +328,6 @@ def _recipe(path: Path | None, wishes: dict[str, Any], overrides: Path | None) -
     return recipe.with_words(overrides) if overrides else recipe
 
 
-def _count(workers: int | None) -> int | None:
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise UsageError(f"--workers must be 1 to {MOST_WORKERS}")
-    return workers
-
-
 def _views(views: str | None) -> Sequence[str] | None:
     from carprep.recipe import views_from
 
@@ -334,14 +344,10 @@ def _save_recipe(path: Path, recipe: Recipe, raw: Path) -> None:
 
 def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
         return
     for line in report.lines():
         typer.echo(line)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(jsonlib.dumps(value, ensure_ascii=False, default=str))
 
 
 def _say(words: str) -> None:

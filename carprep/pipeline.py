@@ -5,6 +5,7 @@ Not named build.py: a module of that name would hide the function `carprep.build
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +13,11 @@ from pathlib import Path
 
 from carprep import models
 from carprep.cache import Cache, opened
+from carprep.compiled import source_digest
 from carprep.decide.all import decide
+from carprep.decide.duplicates import Deduplicated
+from carprep.decide.related import Seen
+from carprep.decide.splits import largest_group
 from carprep.decide.table import Known, Table, gather
 from carprep.engines.local import LocalEngine
 from carprep.errors import RunError, UsageError
@@ -25,7 +30,7 @@ from carprep.pack.outputs import Outputs, outside
 from carprep.pack.set import Set
 from carprep.photo import Reason
 from carprep.progress import Progress, silent
-from carprep.recipe import Recipe
+from carprep.recipe import LARGE_GROUP, Recipe
 from carprep.report import Report
 from carprep.versions import versions
 
@@ -51,6 +56,7 @@ def build(
     dry_run: bool = False,
     limit: int | None = None,
     verify: bool = False,
+    strict: bool = False,
     progress: Progress = silent,
 ) -> Report:
     """Turn a heap of car photos into a training set.
@@ -67,6 +73,7 @@ def build(
         dry_run: decide, and write nothing.
         limit: let only the first so many photos in, by key.
         verify: read every file again, even those whose size and times did not change.
+        strict: refuse to split where one group of related photos is more than a fifth of the set.
         progress: called with the stage, how many are done, and of how many.
 
     Returns:
@@ -89,10 +96,13 @@ def build(
         store = stack.enter_context(opened(Path(cache) if cache else None, keep=keep_cache))
         engine = stack.enter_context(engine or LocalEngine(workers))
         table = measured(listing, recipe, store, engine, verify=verify, progress=progress)
-        table = decide(table, recipe, store.thumbs(), complete=complete)
+        found = _decided(table, recipe, store, listing, complete, progress)
+        table = found.table
         _balance(listing, table)
+        if strict:
+            _refuse_large_groups(table, recipe)
         listing = replace(listing, origins=())  # a million of them is a gigabyte, and the table has their keys
-        result = Set(table, recipe, listing, limit)
+        result = Set(table, recipe, listing, limit, found.waiting)
         if dry_run:
             return result.report()
         if not table.wanted.any():
@@ -121,6 +131,28 @@ def measured(
             _remember(store, listing.origins[index].path, listing.origins[index].stamp, done, identity)
         progress("measure", count, len(todo))
     return gather(_rows(listing, hashes, problems, store, identity))
+
+
+def _decided(
+    table: Table, recipe: Recipe, store: Cache, listing: Listing, complete: bool, progress: Progress
+) -> Deduplicated:
+    """Decide, with the help of what second looks at this RAW measured before."""
+    settings = Settings.of(recipe).identity(versions())
+    name = hashlib.sha256(b"%b %b %d %b" % (settings, listing.root, recipe.copy_distance, source_digest())).hexdigest()
+    known = store.second_looks(name[:16])
+    found = decide(table, recipe, store.thumbs(), complete, Seen(**known) if known else None, progress)
+    if found.seen.names.tobytes() != (known["names"].tobytes() if known else b""):
+        store.keep_second_looks(name[:16], vars(found.seen))
+    return found
+
+
+def _refuse_large_groups(table: Table, recipe: Recipe) -> None:
+    row, share = largest_group(table)
+    if recipe.split and share > LARGE_GROUP:
+        raise RunError(
+            f"{share:.0%} of the set are one group of related photos, which a split cannot part: "
+            f"{table.keys[row]} and others; nothing was written"
+        )
 
 
 def _check(recipe: Recipe, workers: int | None, limit: int | None) -> None:

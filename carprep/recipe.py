@@ -18,17 +18,18 @@ from carprep.photo import CLASSES, View
 
 FACES = ("keep", "left", "right")
 BACKGROUNDS = ("white", "keep")
-SAMES = ("copy", "none")
+SAMES = ("copy", "burst", "recolour", "none")
 SHORTEST_HASH = 12  # hex digits of a sha256 that name a photo: 48 bits, no accidental twins below 10 million
 
 
 @dataclass(frozen=True)
 class Word:
-    """A person's word on one photo; it stands above every automatic decision."""
+    """A person's word on one photo, or on a pair; it stands above every automatic decision."""
 
     photo: str  # a key, or at least 12 hex digits of the sha256
-    word: str  # keep or drop
+    word: str  # keep or drop; of a pair same or different
     note: str = ""
+    other: str = ""  # the second photo of a pair
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Recipe:
     background: str = "white"  # white or keep
     look: str = "carnet"  # carnet, carnet:FILE, border, rembg:NAME or none; carnet alone tells a front from a rear
     device: str = "cpu"  # cpu or cuda: a setting of the result, since a GPU rounds in another way
-    same: str = "copy"  # copy or none: what counts as one picture
+    same: str = (
+        "copy"  # copy, burst, recolour or none: what counts as one picture; a recolour is another picture, since
+    )
+    # a generator learns paints from it, and so is a burst's second shot
     margin: float = 0.06  # white round the car's box, share of its longer side; wheels must not touch the edge
     enlarge: float = 1.0  # how far a small car may be enlarged; 1 = never, since enlarging invents no detail
     split: float = 0.0  # share held out, chosen by hash so that it is the same photos every time
@@ -64,8 +68,9 @@ class Recipe:
     max_unsure: float = 0.016  # area beside and above the car where the looker was unsure, over the car's; set by eye
     # on 200 cut-outs: above it most carry a piece of a neighbour, and a photo left out costs less than half a car
     min_view: float = 0.5  # least probability that the view is a wanted one; calibrated, so half is as good as not
-    copy_distance: int = 8  # bits of 64 that the perceptual hashes of copies may differ by
-    copy_colour: float = 6.0  # mean difference of 32 x 32 thumbnails, 0-255; more is another photo or paint
+    copy_distance: int = (
+        4  # bits of 64 by which codes may differ to be worth a second look; 99 % of copies have two such
+    )
 
     words: tuple[Word, ...] = ()  # a person's words (--overrides)
 
@@ -79,7 +84,7 @@ class Recipe:
         return max(self.sizes)
 
     def with_words(self, path: Path) -> Recipe:
-        """The same recipe with a person's words read from a CSV with the columns photo,word,note."""
+        """The same recipe with a person's words read from a CSV with the columns photo,word,note,other."""
         return replace(self, words=read_words(path))
 
     def to_toml(self) -> str:
@@ -108,7 +113,7 @@ class Recipe:
 
 
 def read_words(path: Path) -> tuple[Word, ...]:
-    """Read a person's words: a CSV with the columns photo,word and, if wished, note.
+    """Read a person's words: a CSV with the columns photo,word and, if wished, other,note.
 
     Raises:
         UsageError: no such file, a missing column, an unknown word; the line is named.
@@ -116,17 +121,23 @@ def read_words(path: Path) -> tuple[Word, ...]:
     rows = csv.DictReader(io.StringIO(files.read_text(path, "overrides file")))
     missing = {"photo", "word"} - set(rows.fieldnames or ())
     if missing:
-        raise UsageError(f"{path} has no column {', '.join(sorted(missing))}; it needs photo,word,note")
+        raise UsageError(f"{path} has no column {', '.join(sorted(missing))}; it needs photo,word,other,note")
     return tuple(_word(row, f"{path}, line {rows.line_num}") for row in rows)
 
 
 def _word(row: Mapping[str, str | None], where: str) -> Word:
     photo, word = (row["photo"] or "").strip(), (row["word"] or "").strip()
-    if word not in ("keep", "drop"):
-        raise UsageError(f"{where}: the word is {word!r}; it must be keep or drop")
+    other = (row.get("other") or "").strip()
+    if word not in ("keep", "drop", "same", "different"):
+        raise UsageError(f"{where}: the word is {word!r}; it must be keep or drop, or same or different for a pair")
     if not photo:
         raise UsageError(f"{where}: no photo is named")
-    return Word(photo, word, (row.get("note") or "").strip())
+    if bool(other) != (word in ("same", "different")):
+        needs = (
+            "needs a second photo in the column other" if not other else "is for one photo, but other names a second"
+        )
+        raise UsageError(f"{where}: {word!r} {needs}")
+    return Word(photo, word, (row.get("note") or "").strip(), other)
 
 
 def is_hash(text: str) -> bool:
@@ -185,7 +196,9 @@ def _toml(value: Any) -> str:
 
 
 def _toml_word(word: Word) -> str:
-    return f"\n[[words]]\nphoto = {_toml(word.photo)}\nword = {_toml(word.word)}\nnote = {_toml(word.note)}"
+    return f"\n[[words]]\nphoto = {_toml(word.photo)}\nword = {_toml(word.word)}\nnote = {_toml(word.note)}" + (
+        f"\nother = {_toml(word.other)}" if word.other else ""
+    )
 
 
 def _check(recipe: Recipe) -> None:
@@ -203,7 +216,7 @@ def _check(recipe: Recipe) -> None:
         (0 <= recipe.split < 1, "--split must be at least 0 and less than 1"),
         (smallest_detail <= recipe.detail <= 4096, f"--detail must be {smallest_detail} to 4096 px"),
         (not sizes or max(sizes) <= recipe.detail, f"--size {max(sizes, default=0)} needs --detail as large"),
-        (0 <= recipe.copy_distance <= 16, "copy_distance must be 0 to 16 bits"),
+        (0 <= recipe.copy_distance <= MOST_DISTANCE, f"copy_distance must be 0 to {MOST_DISTANCE} bits"),
         (min(recipe.max_bytes, recipe.max_pixels, recipe.max_frames) > 0, "the limits must be above 0"),
     ]
     for holds, message in checks:
@@ -211,4 +224,6 @@ def _check(recipe: Recipe) -> None:
             raise UsageError(message)
 
 
+MOST_DISTANCE = 10  # bits; beyond it random codes are near, and the search is no longer near-linear
+LARGE_GROUP = 0.2  # share of the set; a split cannot part a group, so one above it decides the split alone
 MAX_MARGIN = 1.0  # twice the car's width of white on either side; more is a mistake

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carprep.photo import Reason
+from carprep.recipe import LARGE_GROUP
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,8 @@ class Funnel:
         looker: who looked.
         knows_views: whether it tells views; else every view passes.
         limit: how many photos were let in at most; None for all.
+        waiting: photos that were not compared with all that look like them, since those are too many.
+        largest_group: the largest group of related photos, as a share of the set; 0 where nothing is split.
     """
 
     found: int
@@ -49,6 +52,8 @@ class Funnel:
     looker: str = ""
     knows_views: bool = True
     limit: int | None = None
+    waiting: int = 0
+    largest_group: float = 0.0
 
     @property
     def kept(self) -> int:
@@ -89,6 +94,10 @@ class Funnel:
             f"{_counted(self.folder_links, 'link')} to folders not followed": self.folder_links,
             f"{_counted(self.hidden_folders, 'hidden folder')} passed over": self.hidden_folders,
             f"only the first {self.limit or 0:,} were let in": self.limit,
+            f"{_counted(self.waiting, 'photo')} look like so many others that not all were compared": self.waiting,
+            f"one group of related photos is {self.largest_group:.0%} of the set: no split can part it": (
+                self.largest_group > LARGE_GROUP
+            ),
         }
         return [note for note, count in notes.items() if count]
 

@@ -40,6 +40,10 @@ class Table:
         reasons: object (N,) of `Reason` or None while wanted.
         details: the evidence, in words.
         duplicate_of: int64 (N,), row of the kept photo; -1 where it is no duplicate.
+        related_to: int64 (N,), row of the better photo that is most like it; -1 where there is none.
+        relations: object (N,) of str: how the two relate; empty where they do not.
+        relation_scores: float64 (N,), how surely, 0 to 1; NaN where they do not.
+        groups: int64 (N,), row of the best of all that it is related to, also through others; -1 where it is alone.
         by_hand: bool (N,), a person's word decided.
         whole_frame: bool (N,), kept without a usable cut-out.
         views, facings: object (N,) of str; empty where the looker knows none.
@@ -53,6 +57,10 @@ class Table:
     reasons: np.ndarray
     details: np.ndarray
     duplicate_of: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    related_to: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    relations: np.ndarray = field(default_factory=lambda: np.zeros(0, object))
+    relation_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    groups: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     by_hand: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     whole_frame: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     views: np.ndarray = field(default_factory=lambda: np.zeros(0, object))
@@ -114,6 +122,10 @@ def gather(rows: Iterable[Known]) -> Table:
         _objects(reasons),
         _objects(details),
         duplicate_of=np.full(count, -1, np.int64),
+        related_to=np.full(count, -1, np.int64),
+        relations=_objects([""] * count),
+        relation_scores=np.full(count, np.nan),
+        groups=np.full(count, -1, np.int64),
         by_hand=np.zeros(count, bool),
         whole_frame=np.zeros(count, bool),
         views=_objects([""] * count),

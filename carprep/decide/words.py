@@ -10,7 +10,7 @@ from carprep.decide.table import Table
 from carprep.decide.views import name_classes
 from carprep.errors import UsageError
 from carprep.photo import Reason
-from carprep.recipe import Recipe, Word, is_hash
+from carprep.recipe import Recipe, is_hash
 
 NO_PICTURE = (Reason.UNREADABLE, Reason.UNSUPPORTED, Reason.TOO_LARGE, Reason.NESTED_ARCHIVE, Reason.VANISHED)
 NO_CUTOUT = (Reason.BAD_CUTOUT, Reason.NO_CAR)  # there is a picture, but nothing that could be cut from it
@@ -26,16 +26,57 @@ def rows_of(table: Table, recipe: Recipe, complete: bool = True) -> tuple[np.nda
         UsageError: a word matches no photo, or one photo is both kept and dropped.
     """
     keep, drop = np.zeros(len(table), bool), np.zeros(len(table), bool)
-    by_key = {key: row for row, key in enumerate(table.keys)} if recipe.words else {}
+    find = _Finder(table, complete)
     for word in recipe.words:
-        rows = [by_key[word.photo]] if word.photo in by_key else _by_hash(table, word)
-        if not rows and complete:
-            raise UsageError(f"the word {word.word!r} is for {word.photo!r}, but no photo has that key or sha256")
-        (keep if word.word == "keep" else drop)[rows] = True
+        if not word.other:
+            (keep if word.word == "keep" else drop)[find(word.word, word.photo)] = True
     both = np.flatnonzero(keep & drop)
     if len(both):
         raise UsageError(f"the overrides both keep and drop {table.keys[both[0]]!r}")
     return keep, drop
+
+
+def pairs_of(table: Table, recipe: Recipe, complete: bool = True) -> dict[tuple[int, int], str]:
+    """What a person said of pairs of photos: two rows, the lower first, to `same` or `different`.
+
+    Raises:
+        UsageError: a word matches no photo, or a pair is said to be both.
+    """
+    find = _Finder(table, complete)
+    judged: dict[tuple[int, int], str] = {}
+    for word in recipe.words:
+        if not word.other:
+            continue
+        for one in find(word.word, word.photo):
+            for other in find(word.word, word.other):
+                pair = min(one, other), max(one, other)
+                if one == other or judged.setdefault(pair, word.word) != word.word:
+                    what = "a photo and itself" if one == other else f"both same and different: {word.other!r} and"
+                    raise UsageError(f"the overrides name {what} {word.photo!r}")
+    return judged
+
+
+class _Finder:
+    """Finds the rows that a person means, by key or by the start of a sha256."""
+
+    def __init__(self, table: Table, complete: bool) -> None:
+        self.table, self.complete = table, complete
+        self._rows: dict[str, int] | None = None
+
+    def __call__(self, word: str, photo: str) -> list[int]:
+        """The rows of one photo; none only where a limit may have left it out."""
+        if self._rows is None:
+            self._rows = {key: row for row, key in enumerate(self.table.keys)}
+        rows = [self._rows[photo]] if photo in self._rows else self._by_hash(photo)
+        if not rows and self.complete:
+            raise UsageError(f"the word {word!r} is for {photo!r}, but no photo has that key or sha256")
+        return rows
+
+    def _by_hash(self, photo: str) -> list[int]:
+        if not is_hash(photo):
+            return []
+        start = photo.lower()
+        return [row for row, sha256 in enumerate(self.table.hashes) if sha256.startswith(start)]
 
 
 def drop_by_hand(table: Table, drop: np.ndarray, recipe: Recipe) -> Table:
@@ -60,13 +101,6 @@ def keep_by_hand(table: Table, keep: np.ndarray) -> Table:
         details[row] += "; kept by hand, but there is no picture to keep"
     table = replace(table, reasons=reasons, details=details, whole_frame=whole, by_hand=table.by_hand | possible)
     return name_classes(table, np.flatnonzero(possible))
-
-
-def _by_hash(table: Table, word: Word) -> list[int]:
-    if not is_hash(word.photo):
-        return []
-    start = word.photo.lower()
-    return [row for row, sha256 in enumerate(table.hashes) if sha256.startswith(start)]
 
 
 def _note(table: Table, row: int, recipe: Recipe) -> str:

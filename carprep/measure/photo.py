@@ -13,7 +13,7 @@ from carprep.errors import BadPhoto
 from carprep.measure.colour import paint
 from carprep.measure.cutout import Main, cut, main_car, uncut, whole
 from carprep.measure.decode import Decoded, decode
-from carprep.measure.fingerprint import fingerprint, thumbnail
+from carprep.measure.fingerprint import Part, fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
 from carprep.measure.task import Settings
 from carprep.models.guided import Edge, onto
@@ -46,11 +46,20 @@ def measure(data: bytes, sha256: str, settings: Settings) -> Measured:
         "mode": decoded.mode,
         "bytes": len(data),
         **inspect(small, thumb),
-        **fingerprint(thumb),
     }
     found, pictures = _find(data, decoded, facts, settings)
     facts.update(found)
+    facts.update(fingerprint(small, _car(facts)))
     return Measured(sha256, facts, thumb.tobytes(), pictures)
+
+
+def _car(facts: Facts) -> Part | None:
+    """The car's box as shares of the photo; None where no car was cut out."""
+    if facts.get("found") != "car":
+        return None
+    left, top, wide, high = (float(facts[f"car_{name}"] or 0) for name in ("left", "top", "width", "height"))
+    width, height = float(facts["width"] or 1), float(facts["height"] or 1)
+    return left / width, top / height, (left + wide) / width, (top + high) / height
 
 
 def _find(data: bytes, decoded: Decoded, facts: Facts, settings: Settings) -> tuple[Facts, Pictures]:

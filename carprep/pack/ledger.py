@@ -30,6 +30,10 @@ DECIDED = pa.schema(
         ("mirrored", pa.bool_()),  # whether the picture in the zip is flipped
         ("colour", pa.string()),
         ("duplicate_of", pa.string()),  # the kept photo's key
+        ("related_to", pa.string()),  # key of the better photo that it is most like; the same where it is a duplicate
+        ("relation", pa.string()),  # copy, mirrored copy, recolour or burst; null where it is like none
+        ("relation_score", pa.float64()),  # how far the fine structure agrees, 0 to 1; 1 for the same bytes or pixels
+        ("group", pa.string()),  # key of the best of all that it is related to, also through others; null where alone
         ("member", pa.string()),  # path in the zip
         ("member_sha256", pa.string()),  # of the picture's bytes, in the zip of the largest size
         ("split", pa.string()),  # train or holdout; null where left out
@@ -38,7 +42,8 @@ DECIDED = pa.schema(
         ("licence", pa.string()),
     ]
 )
-SCORES = pa.schema([field for field in FACTS if field.name not in DECIDED.names])
+PRINTS = ("codes", "codes_mirrored", "pixels")  # long, and of use only to the search for duplicates
+SCORES = pa.schema([field for field in FACTS if field.name not in (*DECIDED.names, *PRINTS)])
 # what names a photo comes first, its size next, the scores after
 SCHEMA = pa.schema([*DECIDED, *SCORES])
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from carprep import files, models
 from carprep.cache import Reader
+from carprep.decide.splits import largest_group
 from carprep.decide.table import Table
 from carprep.engines.local import LocalEngine
 from carprep.errors import RunError, UsageError
@@ -35,7 +36,7 @@ from carprep.report import Funnel, Report
 from carprep.versions import versions
 
 OTHER = {"left": "right", "right": "left", "none": "none", "": ""}
-IN_METADATA = ("split", "key", "sha256", "source", "author", "licence")  # beside view, facing and colour
+IN_METADATA = ("split", "group", "key", "sha256", "source", "author", "licence")  # beside view, facing and colour
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Set:
     recipe: Recipe
     listing: Listing
     limit: int | None
+    waiting: int = 0  # photos that were not compared with all that look like them
 
     def report(self) -> Report:
         """What would be written, for a dry run."""
@@ -152,6 +154,10 @@ class Set:
             "mirrored": self._mirrored,
             "colour": table.texts("colour"),
             "duplicate_of": [None if row < 0 else table.keys[row] for row in table.duplicate_of],
+            "related_to": [None if row < 0 else table.keys[row] for row in table.related_to],
+            "relation": [relation or None for relation in table.relations],
+            "relation_score": [None if np.isnan(score) else score for score in table.relation_scores],
+            "group": [None if row < 0 else table.keys[row] for row in table.groups],
             "member": self._members(outputs),
             "split": [split or None for split in table.splits],
         }
@@ -182,6 +188,8 @@ class Set:
             looker=self.recipe.look,
             knows_views=models.knows_views(self.recipe.look),
             limit=self.limit,
+            waiting=self.waiting,
+            largest_group=round(largest_group(self.table)[1], 4) if self.recipe.split else 0.0,
         )
 
     def _about(self, rows: pa.Table) -> dict[str, Any]:

@@ -1,0 +1,132 @@
+"""Static checks of a finished set: its zips and its ledger, without the photos it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from carprep.errors import UsageError
+from carprep.pack import ledger as ledgers
+
+SHOWN = 3  # photos named where a check fails
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: what must hold.
+        state: passed, failed or skipped.
+        words: what was counted, or what is wrong.
+    """
+
+    name: str
+    state: str
+    words: str
+
+    @property
+    def line(self) -> str:
+        """One line for the terminal."""
+        return f"{self.state:<7} {self.name}: {self.words}"
+
+
+def check(path: Path) -> list[Check]:
+    """Check a zip against its ledger.
+
+    Args:
+        path: the zip, one size's zip, or the ledger; all zips that the ledger names are checked.
+
+    Raises:
+        UsageError: there is no ledger, or a zip is missing or none.
+    """
+    ledger = ledgers.read(path)
+    rows = [row for batch in ledger.table.to_batches(max_chunksize=4096) for row in batch.to_pylist()]
+    zips = [_Zip(path.parent / name) for name in sorted(ledger.about.get("zips", {}))]
+    if not zips:
+        raise UsageError(f"the ledger of {path} names no zip: nothing was kept")
+    return [_groups(rows), _chains(rows), *(_members(one, rows) for one in zips), _copies(zips)]
+
+
+class _Zip:
+    """The pictures of one zip: what metadata.jsonl says of each, and the sha256 of its bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        try:
+            with zipfile.ZipFile(path) as archive:
+                lines = archive.read("metadata.jsonl").decode().splitlines()
+                self.rows = [json.loads(line) for line in lines]
+                self.hashes = {
+                    member: hashlib.sha256(archive.read(member)).hexdigest()
+                    for member in archive.namelist()
+                    if member.endswith(".png")
+                }
+        except FileNotFoundError as error:
+            raise UsageError(f"there is no zip {path}, which the ledger names") from error
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path} is no zip of carprep: {error}") from error
+
+
+def _groups(rows: list[dict[str, Any]]) -> Check:
+    """No group of copies, mirrored copies, bursts and recolours is parted by the split."""
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        if row["kept"] and row["group"] is not None:
+            splits.setdefault(row["group"], set()).add(row["split"])
+    parted = sorted(group for group, found in splits.items() if len(found) > 1)
+    name = "no group of related photos is in two splits"
+    if parted:
+        return Check(name, "failed", f"{len(parted)} are, those of {', '.join(parted[:SHOWN])}")
+    return Check(name, "passed", f"{len(splits):,} groups")
+
+
+def _chains(rows: list[dict[str, Any]]) -> Check:
+    """Every duplicate names a photo that is kept."""
+    kept = {row["key"] for row in rows if row["kept"]}
+    duplicates = [row for row in rows if row["reason"] == "duplicate"]
+    bad = [row["key"] for row in duplicates if row["duplicate_of"] not in kept]
+    name = "every duplicate is one of a photo that is kept"
+    if bad:
+        return Check(name, "failed", f"{len(bad)} are not: {', '.join(bad[:SHOWN])}")
+    return Check(name, "passed", f"{len(duplicates):,} duplicates")
+
+
+def _members(one: _Zip, rows: list[dict[str, Any]]) -> Check:
+    """The zip holds what the ledger says, to the byte, in the split that the ledger says."""
+    by_key: Mapping[str, dict[str, Any]] = {row["key"]: row for row in rows}
+    known = {row[column] for row in rows for column in row if column.startswith("member_sha256")}
+    bad = list(_wrong(one, by_key, known))
+    name = f"{one.name} agrees with the ledger"
+    if bad:
+        return Check(name, "failed", f"{len(bad)} pictures do not: {', '.join(bad[:SHOWN])}")
+    return Check(name, "passed", f"{len(one.rows):,} pictures")
+
+
+def _wrong(one: _Zip, by_key: Mapping[str, dict[str, Any]], known: set[str | None]) -> Iterator[str]:
+    listed = set()
+    for row in one.rows:
+        member, told = row["file_name"], by_key.get(row["key"])
+        listed.add(member)
+        same = told is not None and told["kept"] and (told["split"], told["group"]) == (row["split"], row["group"])
+        if not same or one.hashes.get(member) not in known:
+            yield member
+    yield from sorted(set(one.hashes) - listed)
+
+
+def _copies(zips: list[_Zip]) -> Check:
+    """No two pictures of different splits are the same bytes."""
+    splits: dict[str, set[str]] = {}
+    for one in zips:
+        for row in one.rows:
+            splits.setdefault(one.hashes.get(row["file_name"], ""), set()).add(row["split"])
+    parted = [sha256 for sha256, found in splits.items() if len(found) > 1]
+    name = "no picture is in two splits"
+    if parted:
+        return Check(name, "failed", f"{len(parted)} are, for example sha256 {parted[0][:12]}")
+    return Check(name, "passed", f"{len(splits):,} different pictures")

@@ -1,0 +1,209 @@
+"""How pictures relate to each other: the whole search, cheap to dear, each step only on what the one before left open.
+
+Same pixels; near codes; the second look. What was seen of pictures that were there before is given, so that a thousand
+new photos beside a million known ones cost a thousand's search.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from carprep.decide import crowds
+from carprep.decide.candidates import are_near, near_pairs, owners_of, share_near_code
+from carprep.decide.measures import MEASURES, SEEN
+from carprep.decide.prints import Prints
+from carprep.decide.relation import Judged, Kind, judge
+from carprep.progress import Progress, silent
+
+PART = 1024  # pairs that one thread looks at before it takes the next
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What second looks measured; a pure function of the photos' bytes, so it may be kept.
+
+    Attributes:
+        names: uint64 (N,), ascending: pictures of which all pairs among them were searched.
+        pairs: int32 (P, 2), of names; the lower first.
+        measures: float32 (P, 12); pairs that are not here were no candidates, or a glance was enough.
+    """
+
+    names: np.ndarray
+    pairs: np.ndarray
+    measures: np.ndarray
+
+    @classmethod
+    def nothing(cls) -> Seen:
+        """Of no pictures."""
+        return cls(np.zeros(0, np.uint64), np.zeros((0, 2), np.int32), np.zeros((0, len(MEASURES)), np.float32))
+
+
+@dataclass(frozen=True)
+class Related:
+    """Pairs of pictures that are not different.
+
+    Attributes:
+        pairs: int32 (P, 2), rows of the prints; the lower first, each once.
+        kind: int8 (P,) of `Kind`.
+        score: float32 (P,) in [0, 1].
+        seen: to be given to the next search.
+        looked: how many pairs were looked at this time.
+        waiting: how many pictures share a code with so many others that they were not compared with all of them.
+    """
+
+    pairs: np.ndarray
+    kind: np.ndarray
+    score: np.ndarray
+    seen: Seen
+    looked: int = 0
+    waiting: int = 0
+
+
+class Looker:
+    """The second look at pairs of pictures, in all processors."""
+
+    def __init__(self, prints: Prints, thumbs: np.ndarray, radius: int) -> None:
+        self.prints, self.thumbs, self.radius = prints, thumbs, radius
+        self.looked = 0
+
+    def __call__(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Measures, float32 (P, 12), and kinds, int8 (P,), of pairs, int32 (P, 2)."""
+        measures = self.measured(pairs)
+        return measures, judge(measures, self.sides(pairs)).kind
+
+    def measured(self, pairs: np.ndarray) -> np.ndarray:
+        """What the second look measures, float32 (P, 12)."""
+        if not len(pairs):
+            return np.zeros((0, len(MEASURES)), np.float32)
+        from carprep.decide.second_look import look  # brings the compiler
+
+        self.looked += len(pairs)
+        prints = self.prints
+        rest = (self.thumbs, prints.slots, prints.straight, prints.mirrored, prints.boxes, self.radius)
+        look(pairs[:0], *rest)  # compiles, if need be, before there are threads
+        parts = [pairs[start : start + PART] for start in range(0, len(pairs), PART)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.concatenate(list(pool.map(lambda part: look(part, *rest), parts)))
+
+    def sides(self, pairs: np.ndarray) -> np.ndarray:
+        """Shorter side of the smaller photo of each pair, px."""
+        return np.asarray(self.prints.sides[pairs].min(axis=1))
+
+
+def relate(
+    prints: Prints,
+    thumbs: np.ndarray,
+    radius: int,
+    rank: np.ndarray,
+    known: Seen,
+    progress: Progress = silent,
+) -> Related:
+    """Find all pairs of pictures that are copies, mirrored copies, recolours or bursts.
+
+    Args:
+        thumbs: uint8 (slots, 64, 64, 3).
+        radius: bits within which two codes are near.
+        rank: int64 (N,), place of each picture in the order of quality; decides only who leads a crowd.
+        known: what an earlier search saw.
+        progress: told how many codes were searched, of how many.
+    """
+    look = Looker(prints, thumbs, radius)
+    crowd = crowds.settle(prints, rank, look)
+    heard = replace(
+        prints,
+        straight=np.where(crowd.silent, np.uint64(0), prints.straight),
+        mirrored=np.where(crowd.silent, np.uint64(0), prints.mirrored),
+    )
+    old, pairs, measures = _recalled(heard, known, crowd.crowded, radius)
+    waiting = crowd.waiting
+    found, seen = [pairs, crowd.pairs], [measures, crowd.measures]
+    for asked, capped in _searched(heard, old, radius, progress):
+        waiting += capped
+        answer = look.measured(asked)
+        alike = answer[:, SEEN] > 0
+        found.append(asked[alike])
+        seen.append(answer[alike])
+    pairs, first = np.unique(np.concatenate(found), axis=0, return_index=True)
+    measures = np.concatenate(seen)[first]
+    judged = judge(measures, look.sides(pairs))
+    alike = judged.kind != Kind.DIFFERENT
+    same, equal = _same_pixels(prints, rank)
+    return Related(
+        *_merged(pairs[alike], Judged(judged.kind[alike], judged.score[alike]), same, equal),
+        seen=_to_keep(prints, ~crowd.crowded, pairs, measures) if not waiting else Seen.nothing(),
+        looked=look.looked,
+        waiting=waiting,
+    )
+
+
+def _recalled(
+    prints: Prints, known: Seen, crowded: np.ndarray, radius: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which pictures were searched before, bool (N,), and their pairs with what was measured."""
+    place = np.searchsorted(prints.names, known.names)
+    place[place == len(prints)] = 0
+    there = (prints.names[place] == known.names) & ~crowded[place] if len(prints) else np.zeros(len(place), bool)
+    old = np.zeros(len(prints), bool)
+    old[place[there]] = True
+    pairs, measures = known.pairs, known.measures
+    both = there[pairs].all(axis=1)
+    pairs, measures = place[pairs[both]].astype(np.int32), measures[both]
+    near = share_near_code(prints, pairs, radius)
+    return old, pairs[near], measures[near]
+
+
+def _searched(prints: Prints, old: np.ndarray, radius: int, progress: Progress) -> Iterator[tuple[np.ndarray, int]]:
+    """Pairs with near codes, the lower first, at least one of them new; and how many codes had too many neighbours."""
+    new = np.flatnonzero(~old)
+    if not len(new):
+        return
+    everyone, recent = owners_of(prints.straight), owners_of(prints.straight, new)
+    turned, before = owners_of(prints.mirrored, new), owners_of(prints.mirrored, np.flatnonzero(old))
+    total, done = sum(len(queries.codes) for queries in (recent, turned, before)), 0
+    for found in near_pairs(everyone, recent, radius):
+        # both of a pair ask for each other where both are new
+        pairs = found.pairs[old[found.pairs[:, 1]] | (found.pairs[:, 0] > found.pairs[:, 1])]
+        yield np.sort(pairs, axis=1), found.capped
+        progress("compare", done := done + found.queries, total)
+    for found in near_pairs(everyone, turned, radius):
+        one, other = found.pairs[:, 0], found.pairs[:, 1]
+        again = ~old[other] & (one < other)
+        again[again] = are_near(prints.mirrored[other[again]], prints.straight[one[again]], radius)
+        yield np.sort(found.pairs[~again], axis=1), found.capped
+        progress("compare", done := done + found.queries, total)
+    for found in near_pairs(recent, before, radius):
+        yield np.sort(found.pairs, axis=1), found.capped
+        progress("compare", done := done + found.queries, total)
+
+
+def _same_pixels(prints: Prints, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of the best of each group with the same pixels and each of the others, int32 (P, 2); and their scores."""
+    order = np.lexsort((rank, prints.pixels))
+    order = order[prints.pixels[order] != 0]
+    pixels = prints.pixels[order]
+    first = np.searchsorted(pixels, pixels)
+    others = first != np.arange(len(order))
+    pairs = np.sort(np.stack([order[first[others]], order[others]], axis=1), axis=1).astype(np.int32)
+    return pairs, np.ones(len(pairs), np.float32)
+
+
+def _merged(
+    pairs: np.ndarray, judged: Judged, same: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both lists as one, sorted; the second has the last word."""
+    everything = np.concatenate([same, pairs])
+    kinds = np.concatenate([np.full(len(same), Kind.COPY, np.int8), judged.kind])
+    both = np.concatenate([scores, judged.score])
+    merged, first = np.unique(everything, axis=0, return_index=True)
+    return merged, kinds[first], both[first]
+
+
+def _to_keep(prints: Prints, kept: np.ndarray, pairs: np.ndarray, measures: np.ndarray) -> Seen:
+    place = np.cumsum(kept) - 1
+    both = kept[pairs].all(axis=1)
+    return Seen(prints.names[kept], place[pairs[both]].astype(np.int32), measures[both])
