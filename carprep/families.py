@@ -13,6 +13,7 @@ from typing import Any
 
 from carprep import cache as memory
 from carprep import files
+from carprep.decide.relation import shown
 from carprep.pack.ledger import Ledger
 
 SIDE = 200  # px, of the pictures on the page
@@ -81,7 +82,7 @@ def _words(row: Mapping[str, Any]) -> str:
     state = "kept" if row["kept"] else "left out"
     if row["relation"] is None:
         return state
-    return f"{state}: {row['relation']} of {row['related_to']}, score {row['relation_score']:.3f}"
+    return f"{state}: {row['relation']} of {row['related_to']}, score {shown(row['relation_score'])}"
 
 
 def write_page(path: Path, title: str, found: Sequence[Family], shown: int, cache: Path, raw: Path | None) -> None:

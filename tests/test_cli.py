@@ -39,7 +39,19 @@ def heap(bench: Bench) -> Bench:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["build"], ["explain"], ["funnel"], ["look"], ["doctor"], ["draw"], ["cache", "prune"]],
+    [
+        [],
+        ["build"],
+        ["explain"],
+        ["funnel"],
+        ["look"],
+        ["compare"],
+        ["duplicates"],
+        ["check"],
+        ["doctor"],
+        ["draw"],
+        ["cache", "prune"],
+    ],
     ids=" ".join,
 )
 def test_every_command_has_help_with_an_example(command):
@@ -95,7 +107,7 @@ def test_explain_says_what_happened_in_plain_words(heap):
 
     assert "00001.jpg was kept: 00000/img0000000" in kept
     assert "copy.jpg was left out (duplicate): a better copy of the same picture is kept." in copy
-    assert "Kept instead: 00002.jpg." in copy and "near copy" in copy
+    assert "Kept instead: 00002.jpg." in copy and "copy, score" in copy
 
 
 def test_explain_takes_a_hash_or_a_member_and_helps_with_a_wrong_name(heap):

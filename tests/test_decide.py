@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carprep.decide.all import decide
+from carprep.decide import all as deciding
 from carprep.decide.table import Known, Table, gather
 from carprep.errors import UsageError
-from carprep.measure.facts import SCHEMA
 from carprep.photo import Reason, View
 from carprep.recipe import Recipe, Word
 
@@ -17,7 +16,13 @@ GOOD = {
     "car_left": 50.0, "car_top": 50.0, "car_width": 600.0, "car_height": 300.0, "car_share": 0.3,
     "car_touch": 0.0, "car_stray": 0.0, "car_soft": 0.05, "p_left": 0.9,
 }  # fmt: skip
-FAR = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+
+
+def decide(table: Table, recipe: Recipe, thumbs: np.ndarray, complete: bool = True) -> Table:
+    return deciding.decide(table, recipe, thumbs, complete).table
+
+
+FAR = np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8)
 
 
 def views(view: View, p: float = 0.94) -> dict[str, float]:
@@ -28,14 +33,8 @@ def views(view: View, p: float = 0.94) -> dict[str, float]:
 def table(*rows: dict[str, object], reasons: dict[int, Reason] | None = None) -> Table:
     known = []
     for i, facts in enumerate(rows):
-        hashed = {
-            "phash": f"{(i * 0x9E3779B97F4A7C15) & (2**64 - 1):016x}",
-            "phash_mirrored": f"{~i & (2**64 - 1):016x}",
-        }
         reason = (reasons or {}).get(i)
-        known.append(
-            Known(f"{i}.jpg", f"{i:064x}", i, {**hashed, **GOOD, **facts}, reason, "because" if reason else "")
-        )
+        known.append(Known(f"{i}.jpg", f"{i:064x}", i, {**GOOD, **facts}, reason, "because" if reason else ""))
     return gather(known)
 
 
@@ -135,68 +134,6 @@ def test_fronts_and_rears_face_nowhere_and_flanks_where_their_nose_points():
     assert decided.facings.tolist() == ["none", "right"]
 
 
-# --- duplicates ---------------------------------------------------------------------------------------------------
-
-
-def near(bits: int, base: int = 0x123456789ABCDEF0) -> str:
-    return f"{base ^ ((1 << bits) - 1):016x}"
-
-
-def same_thumbs(*numbers: int) -> np.ndarray:
-    thumbs = FAR.copy()
-    thumbs[list(numbers)] = FAR[numbers[0]]
-    return thumbs
-
-
-def test_of_near_copies_the_largest_is_kept_and_named():
-    rows = ({"phash": near(0), "car_width": 300.0}, {"phash": near(3), "car_width": 600.0})
-    decided = decide(table(*rows), Recipe(), same_thumbs(0, 1))
-
-    assert reasons(decided) == [Reason.DUPLICATE, None]
-    assert decided.duplicate_of.tolist() == [1, -1]
-    assert decided.details[0].startswith("near copy (3 of 64 bits")
-
-
-def test_near_hashes_of_other_colours_are_no_copies():
-    rows = ({"phash": near(0)}, {"phash": near(1)})
-
-    assert reasons(decide(table(*rows), Recipe(), FAR)) == [None, None]
-
-
-def test_a_mirrored_copy_is_a_duplicate_and_says_so():
-    thumbs = FAR.copy()
-    thumbs[1] = FAR[0][:, ::-1]
-    rows = ({"phash": near(0)}, {"phash": near(40), "phash_mirrored": near(2)})
-    decided = decide(table(*rows), Recipe(), thumbs)
-
-    assert reasons(decided) == [None, Reason.DUPLICATE]
-    assert decided.details[1].startswith("mirrored copy")
-
-
-def test_chains_do_not_grow():
-    # each is a copy of its neighbour, but the first and the last are different photos
-    steps = np.linspace(0, 1, 5)[:, None, None, None]
-    thumbs = FAR.copy()
-    thumbs[:5] = (120 + 20 * steps).astype(np.uint8)
-    rows = [{"phash": near(2 * i), "sharpness": 300.0 - i} for i in range(5)]
-    decided = decide(table(*rows), Recipe(copy_distance=3, copy_colour=6.0), thumbs)
-
-    assert reasons(decided) == [None, Reason.DUPLICATE, None, Reason.DUPLICATE, None]
-    assert all(decided.duplicate_of[i] in (-1, 0, 2) for i in range(5))
-
-
-def test_a_photo_that_is_left_out_shadows_nobody():
-    rows = ({"phash": near(0), "car_width": 700.0, "car_touch": 0.9}, {"phash": near(1)})
-
-    assert reasons(decide(table(*rows), Recipe(), same_thumbs(0, 1))) == [Reason.CUT_OFF, None]
-
-
-def test_same_none_keeps_duplicates():
-    rows = ({"phash": near(0)}, {"phash": near(0)})
-
-    assert reasons(decide(table(*rows), Recipe(same="none"), same_thumbs(0, 1))) == [None, None]
-
-
 # --- a person's words ---------------------------------------------------------------------------------------------
 
 
@@ -220,13 +157,6 @@ def test_keep_beats_every_reason(facts):
     assert reasons(decided) == [None]
     assert decided.details[0].startswith("kept by hand; else ")
     assert decided.by_hand.tolist() == [True]
-
-
-def test_keep_beats_duplicate_and_leads_its_copies():
-    rows = ({"phash": near(0), "car_width": 700.0}, {"phash": near(1)})
-    decided = decide(table(*rows), by_hand(("1.jpg", "keep")), same_thumbs(0, 1))
-
-    assert reasons(decided) == [Reason.DUPLICATE, None]
 
 
 def test_keep_cannot_help_a_photo_that_cannot_be_read():
@@ -265,25 +195,3 @@ def test_a_word_that_matches_nothing_is_a_mistake_of_the_caller():
 def test_two_opposite_words_on_one_photo_are_a_mistake_of_the_caller():
     with pytest.raises(UsageError, match="both keep and drop"):
         decide(table({}), by_hand(("0.jpg", "keep"), (f"{0:064x}", "drop")), FAR)
-
-
-# --- splits -------------------------------------------------------------------------------------------------------
-
-
-def test_a_photo_is_held_out_by_its_hash_whatever_else_is_in_the_heap():
-    rng = np.random.default_rng(1)
-    hashes = [rng.bytes(32).hex() for _ in range(400)]
-    facts = dict.fromkeys(SCHEMA) | GOOD
-
-    def splits(order: list[int]) -> dict[str, str]:
-        known = []
-        for n, i in enumerate(order):
-            prints = {"phash": hashes[i][:16], "phash_mirrored": hashes[i][16:32]}
-            known.append(Known(f"{n:04d}", hashes[i], 0, {**facts, **prints}, None, ""))
-        decided = decide(gather(known), Recipe(split=0.2, same="none"), FAR)
-        return dict(zip((hashes[i] for i in order), decided.splits, strict=True))
-
-    whole, part = splits(list(range(400))), splits(list(range(399, 199, -1)))
-
-    assert 50 < list(whole.values()).count("holdout") < 110
-    assert all(whole[sha256] == split for sha256, split in part.items())

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 from carprep.errors import BadPhoto
 from carprep.measure.colour import COLOURS, paint
 from carprep.measure.decode import decode
-from carprep.measure.fingerprint import fingerprint, thumbnail
+from carprep.measure.fingerprint import CODES, NO_CODE, TRIM, fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
 from carprep.measure.photo import measure
 from carprep.measure.task import Limits, Settings
@@ -184,14 +184,35 @@ def test_hashes_are_the_imagehash_librarys_and_the_mirror_swaps_them():
     import imagehash
 
     pixels = np.asarray(blobs(12))
-    thumb = thumbnail(scaled(pixels))
-    facts = fingerprint(thumb)
-    mirrored = fingerprint(np.ascontiguousarray(thumb[:, ::-1]))
+    small = scaled(pixels)
+    facts = fingerprint(small, (0.2, 0.3, 0.8, 0.9))
+    mirrored = fingerprint(np.ascontiguousarray(small[:, ::-1]), (0.2, 0.3, 0.8, 0.9))
     theirs = imagehash.phash(Image.fromarray(pixels))
 
     assert imagehash.hex_to_hash(facts["phash"]) - theirs <= 6
-    assert facts["phash_mirrored"] == mirrored["phash"]
-    assert thumb.nbytes <= 3072
+    assert facts["codes"][:16] == facts["phash"]  # our own transform, of all parts at once, gives the same bits
+    assert facts["codes_mirrored"] == mirrored["codes"] and mirrored["codes_mirrored"] == facts["codes"]
+    assert len(facts["codes"]) == 16 * CODES
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [np.full((150, 200, 3), 255), np.tile(np.arange(200)[None, :, None], (150, 1, 3)), np.zeros((150, 200, 3))],
+    ids=["white", "gradient", "black"],
+)
+def test_a_featureless_picture_has_no_code(flat):
+    facts = fingerprint(scaled(flat.astype(np.uint8)), None)
+
+    assert set(facts["codes"]) == set(facts["codes_mirrored"]) == {"0"}
+
+
+def test_a_plain_border_is_found_and_what_lies_inside_has_a_code_of_its_own():
+    pixels = np.full((300, 400, 3), 255, np.uint8)
+    pixels[30:240, 40:340] = np.asarray(blobs(3, 300, 210))
+    facts = fingerprint(scaled(pixels), None)
+
+    assert [facts[name] for name in TRIM] == pytest.approx([0.1, 0.1, 0.85, 0.8], abs=0.01)
+    assert facts["codes"][-32:-16] != NO_CODE and facts["codes"][-16:] == NO_CODE  # no car was found
 
 
 @pytest.mark.parametrize(

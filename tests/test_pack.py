@@ -176,9 +176,9 @@ def test_mirroring_flips_the_picture_and_says_so(bench):
     from carprep.pack.set import Set, _about_picture
     from tests.test_decide import FAR, GOOD, views
 
-    facts = {**GOOD, **views(View.FRONT_SIDE), "p_left": 0.1, "phash": "0" * 16, "phash_mirrored": "f" * 16}
+    facts = {**GOOD, **views(View.FRONT_SIDE), "p_left": 0.1}
     recipe = Recipe(face="left")
-    table = decide(gather([Known("a.jpg", "0" * 64, 0, facts, None, "")]), recipe, FAR)
+    table = decide(gather([Known("a.jpg", "0" * 64, 0, facts, None, "")]), recipe, FAR).table
     set_ = Set(table, recipe, Listing(b"", ()), None)
     row = set_._rows(Outputs.plan(bench.raw, bench.zip, None, recipe)).to_pylist()[0]
 

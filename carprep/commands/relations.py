@@ -65,9 +65,11 @@ def _print_pair(found: Compared, json: bool) -> None:
     if json:
         print_json(found.to_json())
         return
+    from carprep.decide.relation import shown
+
     if not found.kind:
         raise UsageError(f"cannot compare: {found.why[0]}")
-    typer.echo(f"{found.kind}, score {found.score:.3f}: {found.one} and {found.other}")
+    typer.echo(f"{found.kind}, score {shown(found.score)}: {found.one} and {found.other}")
     for line in found.why:
         typer.echo(f"  {line}")
     if found.kind in ("copy", "mirrored copy"):

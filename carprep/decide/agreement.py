@@ -35,6 +35,8 @@ FULL = 252.0  # of 255
 BRIGHT = 240.0  # grey level; beyond it light that was cut off looks like structure that moved
 CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
 COLOURLESS = 0.003  # share of such pixels below which a picture is grey
+STRAY = 20.0  # grey levels; what is off by more says little of the light
+LEAST_LIT = 0.1  # share of the picture that must be darker than white to tell the light by it
 FULL_WEIGHT = 6.0  # grey levels; a block with more structure counts no more than others
 
 
@@ -51,6 +53,7 @@ def measure(
     """
     there, inside = _laid(other, flip, place)
     second = grey_of(there)
+    light = _light(first, second, inside, place[4], place[5])
     for y in range(SIDE):
         for x in range(SIDE):
             if not inside[y, x]:
@@ -72,10 +75,10 @@ def measure(
             fine[part], other_fine[part], slope[0][part], slope[1][part], bright, inside[part], place[4], count
         )
         if without_colour:
-            colour[block] = abs(_off(first[part], second[part], inside[part], place)) / count
+            colour[block] = abs(_off(first[part], second[part], inside[part], light)) / count
         else:
             for channel in range(3):
-                off = _off(one[part][:, :, channel], there[part][:, :, channel], inside[part], place)
+                off = _off(one[part][:, :, channel], there[part][:, :, channel], inside[part], light)
                 colour[block] = max(colour[block], abs(off) / count)
     answer[STRUCTURE], answer[TYPICAL] = _weakest(like, weight)
     answer[COLOUR], answer[SPREAD] = _worst(colour, weight, 0.2)
@@ -84,8 +87,34 @@ def measure(
     answer[COVER] = min(covered, covered * abs(place[0] * place[2]))
     answer[DETAIL] = np.sqrt(detail.sum() / SIDE**2)
     answer[GREY] = without_colour
-    answer[GAIN] = place[4]
+    answer[GAIN] = light[0]
     answer[SCALE] = np.sqrt(abs(place[0] * place[2]))
+
+
+@compiled
+def _light(
+    first: np.ndarray, second: np.ndarray, inside: np.ndarray, gain: float, offset: float
+) -> tuple[float, float]:
+    """Gain and offset of the light, by robust regression where neither is as light as can be.
+
+    The placement's own are found with a white ground in sight, which is as white in a lightened copy. They serve the
+    structure, which a white car has little of but its edge against that ground; these serve the colours.
+    """
+    for _ in range(4):
+        n, x, y, xx, xy = 1e-9, 0.0, 0.0, 0.0, 0.0
+        for v in range(SIDE):
+            for u in range(SIDE):
+                here, there = first[v, u], second[v, u]
+                if inside[v, u] and max(here, there) < BRIGHT:
+                    weight = 1 / (1 + ((there - gain * here - offset) / STRAY) ** 2) ** 2
+                    n, x, y = n + weight, x + weight * here, y + weight * there
+                    xx, xy = xx + weight * here * here, xy + weight * here * there
+        spread = xx / n - (x / n) ** 2
+        if n < LEAST_LIT * SIDE**2 or spread < STRAY**2:
+            break
+        gain = min(max((xy / n - x / n * y / n) / spread, 0.4), 2.5)
+        offset = (y - gain * x) / n
+    return gain, offset
 
 
 @compiled
@@ -129,12 +158,12 @@ def _moved(
 
 
 @compiled
-def _off(here: np.ndarray, there: np.ndarray, inside: np.ndarray, place: np.ndarray) -> float:
+def _off(here: np.ndarray, there: np.ndarray, inside: np.ndarray, light: tuple[float, float]) -> float:
     """Sum over a block of how far a value is from what the other's light makes of it."""
     total = 0.0
     for y in range(BLOCK):
         for x in range(BLOCK):
-            off = there[y, x] - place[4] * here[y, x] - place[5]
+            off = there[y, x] - light[0] * here[y, x] - light[1]
             # what is as light as can be may have been lighter
             full = (here[y, x] >= FULL and off > 0) or (there[y, x] >= FULL and off < 0)
             if inside[y, x] and not full:

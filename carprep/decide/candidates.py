@@ -1,6 +1,6 @@
 """Which pictures are worth a second look: those that share a near code, straight or mirrored.
 
-Equal codes are searched once. A code that more than `CROWD` pictures share tells nothing apart, and comparing all of
+Equal codes are searched once. A code that very many pictures share tells nothing apart, and comparing all of
 them would be quadratic: there only leaders are compared (`carprep.decide.crowds`), and only leaders stand for it
 towards near codes.
 """
@@ -15,7 +15,6 @@ import numpy as np
 from carprep.decide.hamming import Index
 from carprep.decide.prints import Prints
 
-CROWD = 64  # pictures that may share one code and still all be compared: 2,016 pairs
 QUERIES = 1 << 18  # codes searched at a time
 PAIRS = 1 << 22  # pairs made at a time: 64 MB
 

@@ -17,7 +17,7 @@ import numpy as np
 from carprep.decide.groups import groups
 from carprep.decide.prints import Prints, prints_of
 from carprep.decide.related import Related, Seen, relate
-from carprep.decide.relation import Kind
+from carprep.decide.relation import Kind, shown
 from carprep.decide.table import Table
 from carprep.decide.words import pairs_of
 from carprep.photo import Reason
@@ -46,11 +46,13 @@ class Deduplicated:
     Attributes:
         table: with copies left out, relations and groups filled in.
         seen: what second looks measured, for the next time.
+        looked: how many pairs were looked at this time.
         waiting: pictures that share a code with so many others that they were not compared with all of them.
     """
 
     table: Table
     seen: Seen
+    looked: int = 0
     waiting: int = 0
 
 
@@ -97,7 +99,7 @@ def drop_duplicates(
     table = _leave_out(table, recipe, rows, rank, links, twins, judged)
     bonds = ((row, link.other) for row, some in links.items() for link in some)
     table = replace(table, groups=groups(rows, [*bonds, *twins.items()], len(table)))
-    return Deduplicated(table, related.seen, related.waiting)
+    return Deduplicated(table, related.seen, related.looked, related.waiting)
 
 
 def best_first(table: Table) -> np.ndarray:
@@ -136,7 +138,7 @@ def _links(prints: Prints, related: Related, judged: Mapping[tuple[int, int], st
     rows = prints.rows[related.pairs].tolist()
     for (one, other), kind, score in zip(rows, related.kind.tolist(), related.score.tolist(), strict=True):
         if (min(one, other), max(one, other)) not in judged:
-            words = "same pixels" if score == 1.0 else f"{Kind(kind).words}, score {score:.3f}"
+            words = "same pixels" if score == 1.0 else f"{Kind(kind).words}, score {shown(score)}"
             links[one].append(Link(other, Kind(kind), score, words))
             links[other].append(Link(one, Kind(kind), score, words))
     for (one, other), word in judged.items():

@@ -102,6 +102,7 @@ def relate(
     rank: np.ndarray,
     known: Seen,
     progress: Progress = silent,
+    crowd_size: crowds.Size = crowds.Size(),  # noqa: B008 (frozen)
 ) -> Related:
     """Find all pairs of pictures that are copies, mirrored copies, recolours or bursts.
 
@@ -111,9 +112,10 @@ def relate(
         rank: int64 (N,), place of each picture in the order of quality; decides only who leads a crowd.
         known: what an earlier search saw.
         progress: told how many codes were searched, of how many.
+        crowd_size: from how many on pictures that share a code are compared with leaders only.
     """
     look = Looker(prints, thumbs, radius)
-    crowd = crowds.settle(prints, rank, look)
+    crowd = crowds.settle(prints, rank, look, crowd_size)
     heard = replace(
         prints,
         straight=np.where(crowd.silent, np.uint64(0), prints.straight),

@@ -11,14 +11,17 @@ from enum import IntEnum
 
 import numpy as np
 
-from carprep.decide.measures import COLOUR, DETAIL, GREY, MIRRORED, MOVED, SCALE, SEEN, SIDE, STRUCTURE
+from carprep.decide.measures import COLOUR, DETAIL, GAIN, GREY, MIRRORED, MOVED, SCALE, SEEN, SIDE, STRUCTURE
 
 HALF = 0.5 * SIDE  # px of the thumbnail times px of the photo: where half a pixel of a photo lies in its thumbnail
 STEADY = 0.05  # px of the thumbnail; what JPEG and rounding move
-PER_SCALE = 8.0  # more is allowed where one had to be enlarged to lie over the other
-MOST_COLOUR = 15.0  # of 255, in the worst fifth of the blocks: tinted copies reach 14, other paints begin at 16
-MOST_MOVED = 0.6  # times what sampling alone may move, in the worst third: copies reach 0.5, 6 of 7 bursts have more
-LEAST_STRUCTURE = 0.955  # copies have 0.97 and more, other cars up to 0.94
+PER_SCALE = 8.0  # more is allowed where one had to be enlarged to lie over the other,
+PER_LIGHT = 1.0  # and where the light differs, since highlights that were cut off change their shape
+MOST_COLOUR = (
+    14.0  # of 255, in the worst fifth of the blocks: nearly all tinted copies have less, most other paints more
+)
+MOST_MOVED = 0.5  # times what sampling alone may move: real copies reach 0.5, nine of ten bursts have more
+LEAST_STRUCTURE = 0.96  # real copies have 0.97 and more, other cars up to 0.94
 GREY_STRUCTURE = 0.98  # where colour cannot tell, structure must be beyond doubt
 LEAST_DETAIL = 2.0  # grey levels; in less there is nothing to recognise
 RECOLOUR_STRUCTURE = 0.85  # of a recolour; the painted parts change their contrast
@@ -41,6 +44,11 @@ class Kind(IntEnum):
     def words(self) -> str:
         """As tables and ledgers have it."""
         return "mirrored copy" if self is Kind.MIRRORED else self.name.lower()
+
+
+def shown(score: float) -> str:
+    """A score in words: cut, not rounded, since 1 says that the bytes or pixels are the same."""
+    return f"{int(score * 1000) / 1000:.3f}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,8 @@ def limits(measures: np.ndarray, sides: np.ndarray) -> Limits:
     """What is asked of each pair, were it a copy; arguments as of `judge`."""
     scale = np.maximum(measures[:, SCALE], 1e-3)
     stretch = np.maximum(scale, 1 / scale) - 1
-    moved = (STEADY + HALF / np.maximum(sides, 1)) * (MOST_MOVED + PER_SCALE * stretch)
+    light = np.abs(np.log(np.maximum(measures[:, GAIN], 1e-3)))
+    moved = (STEADY + HALF / np.maximum(sides, 1)) * (MOST_MOVED + PER_SCALE * stretch + PER_LIGHT * light)
     return Limits(np.where(measures[:, GREY] > 0, GREY_STRUCTURE, LEAST_STRUCTURE), moved)
 
 
