@@ -6,8 +6,8 @@
 
 Labels: `labels/pairs.csv` of the photo folder, and `labels/pairs.csv` here (by sha256): part `tuned` are all pairs of
 2,852 photos of the yard, red cars and Indian cars that have near codes and are somewhat alike, on which the limits were
-found; part `after` was labelled when they stood, among photos that took no part (web photos sorted by view, turntables):
-mostly frames of films and of 360-degree views, the hardest there is.
+found; part `after` was labelled when they stood, among photos that took no part (web photos sorted by view, and
+turntables): mostly frames of films and of 360-degree views, the hardest there is.
 """
 
 from __future__ import annotations

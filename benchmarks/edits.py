@@ -109,7 +109,8 @@ EDITS: dict[str, Edit] = {
 GOALS = {"crop 10 %": 0.85, "border 10 %": 0.85, "grey": 0.5, "rotate 2 degrees": 0.0}
 PAIRS = (
     ("mirror", "crop 5 %"), ("mirror", "re-encode q30"), ("crop 3 %", "re-encode q30"),
-    ("crop 5 %", "brightness +20 %"), ("border 5 %", "watermark"), ("banner 15 %", "resize 0.3"), ("resize 0.3", "re-encode q30"),
+    ("crop 5 %", "brightness +20 %"), ("border 5 %", "watermark"), ("banner 15 %", "resize 0.3"),
+    ("resize 0.3", "re-encode q30"),
     ("brightness -20 %", "mirror"), ("crop 3 %", "watermark"), ("border 5 %", "mirror"), ("banner 15 %", "mirror"),
     ("brightness +20 %", "re-encode q30"), ("grey", "crop 3 %"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from common import photos_folder, table
 
 from carprep.decide.candidates import near_pairs, owners_of
 from carprep.decide.hamming import Index
-from carprep.measure.fingerprint import CODES
+from carprep.measure.parts import CODES
 from carprep.recipe import Recipe
 
 SHIPPED = Recipe().copy_distance
@@ -191,7 +191,7 @@ def _equal(count: int, one_picture: bool) -> str:
     """So many photos with the same nine codes, through the whole search: candidates, crowds and second looks."""
     from carprep.decide.prints import Prints
     from carprep.decide.related import Seen, relate
-    from carprep.measure.fingerprint import FIXED
+    from carprep.measure.parts import FIXED
 
     start = time.perf_counter()
     random = np.random.default_rng(9)

@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 from carprep import files
 from carprep.errors import RunError, UsageError
 from carprep.files import Stamp
+from carprep.measure.parts import THUMB
 from carprep.photo import Facts, Reason
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-THUMB = 64  # px; what the duplicates' second look compares
 THUMB_BYTES = THUMB * THUMB * 3
 LAYOUT = 2  # of the tables below; another number is another file, so that versions never meet
 WAIT = 120.0  # seconds to wait for another build's write
@@ -342,11 +342,22 @@ def prune(folder: Path, older_than_days: int) -> int:
             last = db.execute("SELECT COALESCE(MAX(slot), -1) FROM measured").fetchone()[0]
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _forget_files(folder, latest)
             with (folder / thumbs_name()).open("r+b") as thumbs:
                 thumbs.truncate(min((last + 1) * THUMB_BYTES, (folder / thumbs_name()).stat().st_size))
         return forgotten
     finally:
         os.close(lock)
+
+
+def _forget_files(folder: Path, latest: int) -> None:
+    """Remove what second looks measured for heaps that were not built lately, and what older versions left."""
+    own = (database_name(), thumbs_name(), LOOKS)
+    for pattern in ("cache-*.sqlite*", "thumbs-*.u8", "looks-*.npz"):
+        for path in folder.glob(pattern):
+            old = path.stat().st_mtime // 86400 <= latest
+            if not path.name.startswith(own) or (path.name.startswith(LOOKS) and old):
+                path.unlink(missing_ok=True)
 
 
 def database_name() -> str:

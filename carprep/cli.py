@@ -302,10 +302,12 @@ def cache_prune(
     Example: carprep cache prune --days 30
     """
     from carprep import cache as memory
+    from carprep.compiled import forget_others
 
     folder = cache or memory.default_folder()
     before = memory.size_of(folder).bytes
     forgotten = memory.prune(folder, days)
+    forget_others()
     typer.echo(
         f"forgot {forgotten:,} photos and gave back {(before - memory.size_of(folder).bytes) / 1e6:,.1f} MB in {folder}"
     )

@@ -24,7 +24,7 @@ from carprep.decide.table import Table
 from carprep.engines.local import LocalEngine
 from carprep.errors import UsageError
 from carprep.ingest.listing import Listing, Origin, key_of
-from carprep.measure.fingerprint import PARTS
+from carprep.measure.parts import PARTS
 from carprep.pipeline import measured
 from carprep.progress import Progress, silent
 from carprep.recipe import Recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from carprep.cache import machine_code
 
+MOST_FUNCTIONS = 100  # that one call may compile
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -31,6 +33,23 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     finally:
         config.CACHE_DIR = before
     return made
+
+
+def first_call(call: Callable[[], object]) -> None:
+    """Call what compiles; where its machine code cannot be kept, the disk being full, it works all the same."""
+    for _ in range(MOST_FUNCTIONS):
+        try:
+            call()
+        except OSError:  # from keeping it: each function is compiled by then, and the next call goes on
+            continue
+        return
+
+
+def forget_others() -> None:
+    """Remove machine code of other versions of this package."""
+    for folder in machine_code().glob("*"):
+        if folder.name != source_digest().decode():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)

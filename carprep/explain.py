@@ -71,6 +71,8 @@ def _evidence(facts: dict[str, Any]) -> list[str]:
         lines.append(f"Evidence: {facts['detail']}.")
     if facts["duplicate_of"]:
         lines.append(f"Kept instead: {facts['duplicate_of']}.")
+    elif facts["relation"]:
+        lines.append(f"Related: {facts['relation']} of {facts['related_to']}, score {facts['relation_score']:.3f}.")
     if facts["by_hand"]:
         lines.append("A person's word decided, above every measurement.")
     return lines

@@ -81,7 +81,7 @@ def in_lines(found: Sequence[Family]) -> Iterator[str]:
 def _words(row: Mapping[str, Any]) -> str:
     state = "kept" if row["kept"] else "left out"
     if row["relation"] is None:
-        return state
+        return state if row["key"] == row["group"] else f"{state}: related through another one"
     return f"{state}: {row['relation']} of {row['related_to']}, score {shown(row['relation_score'])}"
 
 

@@ -32,7 +32,7 @@ from carprep.photo import Reason
 from carprep.progress import Progress, silent
 from carprep.recipe import LARGE_GROUP, Recipe
 from carprep.report import Report
-from carprep.versions import versions
+from carprep.versions import of, versions
 
 
 class NothingKept(RunError):
@@ -138,7 +138,8 @@ def _decided(
 ) -> Deduplicated:
     """Decide, with the help of what second looks at this RAW measured before."""
     settings = Settings.of(recipe).identity(versions())
-    name = hashlib.sha256(b"%b %b %d %b" % (settings, listing.root, recipe.copy_distance, source_digest())).hexdigest()
+    told = (settings, listing.root, recipe.copy_distance, source_digest(), (of("numba") or "").encode())
+    name = hashlib.sha256(b"%b %b %d %b %b" % told).hexdigest()  # all that a second look depends on
     known = store.second_looks(name[:16])
     found = decide(table, recipe, store.thumbs(), complete, Seen(**known) if known else None, progress)
     if found.seen.names.tobytes() != (known["names"].tobytes() if known else b""):

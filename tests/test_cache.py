@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import numpy as np
 import pytest
 
 from carprep import cache as memory
@@ -14,6 +15,18 @@ from carprep.photo import Reason
 from tests.pictures import fill
 
 KEY = b"settings"
+
+
+def test_pruning_removes_what_older_layouts_left_and_old_second_looks(tmp_path):
+    with memory.opened(tmp_path) as cache:
+        cache.keep_second_looks("abc", {"names": np.zeros(1)})
+    (tmp_path / "cache-1.sqlite").write_bytes(b"old")
+    (tmp_path / "thumbs-1.u8").write_bytes(b"old")
+    memory.prune(tmp_path, 30)
+    assert [path.name for path in tmp_path.glob("*-1.*")] == [] and list(tmp_path.glob("looks-*"))
+
+    memory.prune(tmp_path, 0)
+    assert not list(tmp_path.glob("looks-*"))
 
 
 def measured(number: int) -> Measured:

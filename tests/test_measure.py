@@ -12,8 +12,9 @@ from PIL import Image, ImageCms, ImageOps
 from carprep.errors import BadPhoto
 from carprep.measure.colour import COLOURS, paint
 from carprep.measure.decode import decode
-from carprep.measure.fingerprint import CODES, NO_CODE, TRIM, fingerprint, thumbnail
+from carprep.measure.fingerprint import fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
+from carprep.measure.parts import CODES, NO_CODE, TRIM
 from carprep.measure.photo import measure
 from carprep.measure.task import Limits, Settings
 from carprep.photo import Reason

@@ -243,6 +243,14 @@ def test_check_says_what_is_missing_in_one_line(heap, tmp_path):
     assert done.returncode == 2 and "there is no zip" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+def test_explain_names_what_a_kept_photo_is_related_to(heap):
+    heap.build()
+    key = next(photo.key for photo in ledger.read(heap.zip) if photo.facts["relation"] == "recolour")
+    said = command("explain", heap.zip, key).stdout
+
+    assert "was kept" in said and re.search(r"Related: recolour of \S+, score 0\.\d", said)
+
+
 # --- builds --------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +265,19 @@ def test_strict_refuses_a_split_that_one_group_decides(bench):
     with pytest.raises(carprep.RunError, match="one group of related photos, which a split cannot part"):
         bench.build(split=0.3, same="none", strict=True, margin=0.1)
     assert bench.build(same="none", strict=True).kept == 6  # nothing is split, so nothing is refused
+
+
+def test_what_second_looks_measured_is_kept_and_a_damaged_file_of_it_costs_only_time(heap):
+    first = heap.build().to_json()["sha256"]
+    kept = next(heap.cache.glob("looks-*.npz"))
+    heap.add("new.jpg", jpeg(picture(4), 60))
+    warm = heap.build().to_json()["sha256"]
+    kept.write_bytes(b"scribble")
+    damaged = heap.build(None, heap.zip.with_name("again.zip"))
+    cold = heap.build(None, heap.zip.with_name("cold.zip"), keep_cache=False)
+
+    assert [*warm.values()] == [*damaged.to_json()["sha256"].values()] == [*cold.to_json()["sha256"].values()]
+    assert first["cars.zip"] != warm["cars.zip"] or cold.funnel.left_out == {"duplicate": 3}
 
 
 def test_pair_words_in_the_overrides_file(heap, tmp_path):

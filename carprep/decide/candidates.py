@@ -48,13 +48,13 @@ def owners_of(codes: np.ndarray, pictures: np.ndarray | None = None) -> Owners:
     taken = np.arange(len(codes)) if pictures is None else pictures
     flat, who = codes[taken].ravel(), np.repeat(taken, codes.shape[1]).astype(np.int32)
     flat, who = flat[flat != 0], who[flat != 0]
-    order = np.lexsort((who, flat))
+    order = np.argsort(flat, kind="stable")  # the pictures stay in order within a code
     flat, who = flat[order], who[order]
     new = np.ones(len(flat), bool)
     new[1:] = (flat[1:] != flat[:-1]) | (who[1:] != who[:-1])  # two parts of one picture may have the same code
     flat, who = flat[new], who[new]
-    distinct, starts = np.unique(flat, return_index=True)
-    return Owners(distinct, np.append(starts, len(flat)), who)
+    starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]) if len(flat) else [])
+    return Owners(flat[starts], np.append(starts, len(flat)), who)
 
 
 @dataclass(frozen=True)

@@ -91,12 +91,14 @@ def drop_duplicates(
     if len(rows) < 2:
         return Deduplicated(table, Seen.nothing())
     prints = prints_of(table, rows)
-    rank = np.empty(len(table), np.int64)
+    rank = np.full(len(table), len(table))
     rank[rows] = np.arange(len(rows))
     related = relate(prints, thumbs, recipe.copy_distance, rank[prints.rows], known or Seen.nothing(), progress)
-    links = _links(prints, related, judged)
+    wanted = table.wanted
+    said = {pair: word for pair, word in judged.items() if wanted[list(pair)].all()}
+    links = _links(prints, related, said)
     twins = _twins(table, rows)
-    table = _leave_out(table, recipe, rows, rank, links, twins, judged)
+    table = _leave_out(table, recipe, rows, rank, links, twins, said)
     bonds = ((row, link.other) for row, some in links.items() for link in some)
     table = replace(table, groups=groups(rows, [*bonds, *twins.items()], len(table)))
     return Deduplicated(table, related.seen, related.looked, related.waiting)
@@ -105,7 +107,7 @@ def drop_duplicates(
 def best_first(table: Table) -> np.ndarray:
     """Rows still wanted, best first.
 
-    A person's word, then size, sharpness, overlay (a painted checkerboard, black bars), car least cut off, format, key.
+    A person's word, then size, sharpness, overlay (a painted checkerboard, black bars), car least cut off, format and bytes, key.
     Size and sharpness count in steps: a box that is a pixel wider, or a stamp's sharp letters, must not decide.
     """
     rows = np.flatnonzero(table.wanted)
@@ -113,6 +115,7 @@ def best_first(table: Table) -> np.ndarray:
     overlay = sum(np.nan_to_num(table.numbers(name)) for name in OVERLAYS)
     columns = (
         rows,  # rows lie in the order of their keys
+        -np.nan_to_num(table.numbers("bytes"))[rows],  # of one format the file that kept more
         _format_ranks(table)[rows],
         np.nan_to_num(table.numbers("car_touch"))[rows],
         np.round(overlay, 2)[rows],

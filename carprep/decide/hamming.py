@@ -13,12 +13,14 @@ duckdb joins on bands write every candidate down before it is checked. numba com
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
+from carprep.compiled import first_call
+from carprep.engines.local import processors
 
 BITS = 64
 FEW = 2_000  # codes; up to here comparing all pairs costs less than making tables
@@ -77,14 +79,15 @@ class Index:
         return [_band(self.codes, *limits) for limits in bands(len(self.codes), self.radius)]
 
     def _banded(self, queries: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        from carprep.decide.probe import probe
+        from carprep.decide.probe import into_buckets, probe
+
+        first_call(_compile)
 
         limits = [(band.shift, band.bits, band.radius) for band in self._bands]
         shifts, bits, radii = (np.array(column, np.int64) for column in zip(*limits, strict=True))
         jobs = []
         for number, band in enumerate(self._bands):
-            keys = (queries >> np.uint64(band.shift)) & np.uint64((1 << band.bits) - 1)
-            order = np.argsort(keys, kind="stable")
+            _, order = into_buckets(queries, band.shift, band.bits)
             parts = [order[start : start + PART] for start in range(0, len(order), PART)]
             jobs += [(queries, part, number, band) for part in parts]
 
@@ -93,9 +96,18 @@ class Index:
             tables = (band.starts, band.sorted_codes, band.rows, band.masks)
             return probe(asked, part, number, *tables, shifts, bits, radii, self.radius, most)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             found = list(pool.map(work, jobs))
         return tuple(np.concatenate(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
+
+
+def _compile() -> None:
+    """Compile, if need be, before there are threads."""
+    from carprep.decide.probe import into_buckets, probe
+
+    some, one = np.zeros(1, np.uint64), np.ones(1, np.int64)
+    starts, rows = into_buckets(some, 0, 1)
+    probe(some, rows, 0, starts, some, rows, one, one, one, one, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -136,11 +148,10 @@ def _ball(bits: int, radius: int) -> int:
 
 
 def _band(codes: np.ndarray, shift: int, bits: int, radius: int) -> _Band:
-    keys = ((codes >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
-    rows = np.argsort(keys, kind="stable")
-    starts = np.zeros((1 << bits) + 1, np.int32)
-    np.cumsum(np.bincount(keys, minlength=1 << bits), out=starts[1:])
-    return _Band(shift, bits, radius, starts, codes[rows], rows.astype(np.int32), _masks(bits, radius))
+    from carprep.decide.probe import into_buckets
+
+    starts, rows = into_buckets(codes, shift, bits)
+    return _Band(shift, bits, radius, starts, codes[rows], rows, _masks(bits, radius))
 
 
 def _masks(bits: int, radius: int) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-SIDE = 64  # px, of a thumbnail
+from carprep.measure.parts import THUMB
+
+SIDE = THUMB  # px
 MEASURES = (
     "structure",  # correlation of the fine structure in the weakest quarter of the blocks, -1 to 1
     "typical",  # the same in the middle block

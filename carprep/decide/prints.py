@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carprep.decide.table import Table
-from carprep.measure.fingerprint import CODES, FIXED, NO_CODE, TRIM
+from carprep.measure.parts import CODES, FIXED, NO_CODE, TRIM
 
 NAME_DIGITS = 16  # hex digits of the sha256 that name a picture here: no accidental twins below a hundred million
 BLANK = NO_CODE * CODES

@@ -17,6 +17,31 @@ def ones(bits: np.uint64) -> np.uint64:
 
 
 @compiled
+def into_buckets(codes: np.ndarray, shift: int, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sort codes by some of their bits (counting sort, stable).
+
+    Args:
+        codes: uint64 (N,).
+        shift, bits: the lowest of the bits, and how many.
+
+    Returns:
+        int32 (2^bits + 1,), where each bucket begins, and int32 (N,), the codes' indices, bucket after bucket.
+    """
+    low, mask = np.uint64(shift), np.uint64((1 << bits) - 1)
+    starts = np.zeros((1 << bits) + 1, np.int32)
+    for code in codes:
+        starts[np.int64((code >> low) & mask) + 1] += 1
+    for bucket in range(1 << bits):
+        starts[bucket + 1] += starts[bucket]
+    rows, ends = np.empty(len(codes), np.int32), starts.copy()
+    for row in range(len(codes)):
+        mine = np.int64((codes[row] >> low) & mask)
+        rows[ends[mine]] = row
+        ends[mine] += 1
+    return starts, rows
+
+
+@compiled
 def probe(
     queries: np.ndarray,
     part: np.ndarray,
@@ -35,7 +60,7 @@ def probe(
 
     Args:
         queries: uint64 (Q,).
-        part: int64, which of the queries, in the order of their keys.
+        part: int32, which of the queries, in the order of their keys.
         number: of this band.
         starts, sorted_codes, rows, masks: of this band.
         shifts, bits, radii: int64 (bands,), of all bands.

@@ -6,18 +6,19 @@ new photos beside a million known ones cost a thousand's search.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from carprep.compiled import first_call
 from carprep.decide import crowds
 from carprep.decide.candidates import are_near, near_pairs, owners_of, share_near_code
 from carprep.decide.measures import MEASURES, SEEN
 from carprep.decide.prints import Prints
 from carprep.decide.relation import Judged, Kind, judge
+from carprep.engines.local import processors
 from carprep.progress import Progress, silent
 
 PART = 1024  # pairs that one thread looks at before it takes the next
@@ -85,9 +86,9 @@ class Looker:
         self.looked += len(pairs)
         prints = self.prints
         rest = (self.thumbs, prints.slots, prints.straight, prints.mirrored, prints.boxes, self.radius)
-        look(pairs[:0], *rest)  # compiles, if need be, before there are threads
+        first_call(lambda: look(pairs[:0], *rest))  # compiles, if need be, before there are threads
         parts = [pairs[start : start + PART] for start in range(0, len(pairs), PART)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             return np.concatenate(list(pool.map(lambda part: look(part, *rest), parts)))
 
     def sides(self, pairs: np.ndarray) -> np.ndarray:

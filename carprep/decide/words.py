@@ -47,12 +47,12 @@ def pairs_of(table: Table, recipe: Recipe, complete: bool = True) -> dict[tuple[
     for word in recipe.words:
         if not word.other:
             continue
-        for one in find(word.word, word.photo):
-            for other in find(word.word, word.other):
-                pair = min(one, other), max(one, other)
-                if one == other or judged.setdefault(pair, word.word) != word.word:
-                    what = "a photo and itself" if one == other else f"both same and different: {word.other!r} and"
-                    raise UsageError(f"the overrides name {what} {word.photo!r}")
+        ones, others = find(word.word, word.photo), find(word.word, word.other)
+        if ones and ones == others:
+            raise UsageError(f"the overrides name a photo and itself {word.photo!r}")
+        for pair in {(min(one, other), max(one, other)) for one in ones for other in others if one != other}:
+            if judged.setdefault(pair, word.word) != word.word:
+                raise UsageError(f"the overrides name both same and different {word.photo!r} and {word.other!r}")
     return judged
 
 

@@ -19,9 +19,9 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from carprep.measure.parts import FIXED, NO_CODE, THUMB, TRIM, Part
 from carprep.photo import RGB, Facts
 
-THUMB = 64  # px; a plate's place, a wheel's spokes and a wing mirror can be told, for 12 KB a photo
 HASHED = 32  # px; what the hash is made of
 LOW = 8  # rows and columns of low frequencies
 TOLD = 4.0  # grey levels; a frequency below is JPEG noise or rounding, and its bit is chance
@@ -30,25 +30,6 @@ LEAST_SIDE = 24  # px of 256; a smaller part is enlarged noise
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
 PLAIN_SHARE = 0.97  # of a line that is border
 LEAST_TRIMMED = 0.25  # share of a side that must be left, or it is no border
-# parts whose place is known: whole, four nested centres (crops), all but the lowest and the uppermost (banners)
-FIXED: Sequence[tuple[float, float, float, float]] = (
-    (0, 0, 1, 1),
-    (0.025, 0.025, 0.975, 0.975),
-    (0.05, 0.05, 0.95, 0.95),
-    (0.075, 0.075, 0.925, 0.925),
-    (0.1, 0.1, 0.9, 0.9),
-    (0, 0, 1, 0.82),
-    (0, 0.18, 1, 1),
-)
-# and the part inside a plain border, and the car's box
-PARTS = (
-    "the whole", "the inner 95 %", "the inner 90 %", "the inner 85 %", "the inner 80 %", "the upper 82 %",
-    "the lower 82 %", "what lies inside the border", "the car",
-)  # fmt: skip
-CODES = len(PARTS)
-NO_CODE = "0" * 16  # half of a code's bits are ones, so none is this
-TRIM = ("trim_left", "trim_top", "trim_right", "trim_bottom")
-Part = tuple[float, float, float, float]
 
 
 def thumbnail(small: RGB) -> RGB:

@@ -13,8 +13,9 @@ from carprep.errors import BadPhoto
 from carprep.measure.colour import paint
 from carprep.measure.cutout import Main, cut, main_car, uncut, whole
 from carprep.measure.decode import Decoded, decode
-from carprep.measure.fingerprint import Part, fingerprint, thumbnail
+from carprep.measure.fingerprint import fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
+from carprep.measure.parts import Part
 from carprep.measure.task import Settings
 from carprep.models.guided import Edge, onto
 from carprep.models.looker import Seen

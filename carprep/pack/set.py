@@ -33,7 +33,7 @@ from carprep.recipe import Recipe
 from carprep.render.picture import Order, Renderer
 from carprep.render.square import Frame, in_context
 from carprep.report import Funnel, Report
-from carprep.versions import versions
+from carprep.versions import of, versions
 
 OTHER = {"left": "right", "right": "left", "none": "none", "": ""}
 IN_METADATA = ("split", "group", "key", "sha256", "source", "author", "licence")  # beside view, facing and colour
@@ -195,7 +195,11 @@ class Set:
     def _about(self, rows: pa.Table) -> dict[str, Any]:
         return {
             "recipe": self.recipe.to_toml(),
-            "versions": {**versions(), "looker": models.identity(self.recipe.look, self.recipe.device)},
+            "versions": {
+                **versions(),
+                "numba": of("numba"),
+                "looker": models.identity(self.recipe.look, self.recipe.device),
+            },
             "funnel": self._funnel(rows).to_json(),
         }
 

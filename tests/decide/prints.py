@@ -13,8 +13,9 @@ from carprep.decide.all import decide
 from carprep.decide.duplicates import Deduplicated
 from carprep.decide.related import Seen
 from carprep.decide.table import Known, Table, gather
-from carprep.measure.fingerprint import Part, fingerprint, thumbnail
+from carprep.measure.fingerprint import fingerprint, thumbnail
 from carprep.measure.inspect import inspect, scaled
+from carprep.measure.parts import Part
 from carprep.recipe import Recipe
 from tests.pictures import blobs
 

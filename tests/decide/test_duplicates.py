@@ -75,8 +75,9 @@ def test_the_same_bytes_and_the_same_pixels_are_copies_whatever_they_show(heap):
         ({"bar_top": 0.0}, {"bar_top": 0.2}),
         ({"car_touch": 0.0}, {"car_touch": 0.05}),
         ({"format": "PNG"}, {"format": "JPEG"}),
+        ({"bytes": 9000}, {"bytes": 5000}),
     ],
-    ids=["size", "sharpness", "overlay", "cut off", "format"],
+    ids=["size", "sharpness", "overlay", "cut off", "format", "bytes"],
 )
 def test_the_best_copy_is_kept_by_size_sharpness_overlay_wholeness_and_format(heap, better, worse):
     heap.add("z.jpg", picture(1), **better)
@@ -204,6 +205,24 @@ def test_a_word_may_name_photos_by_their_hash(heap):
     heap.add("b.jpg", smaller(picture(1)), sha256="cd" * 32)
 
     assert heap.outcome(words(("ab" * 6, "different", "CD" * 6))) == {}
+
+
+def test_a_word_on_a_photo_that_is_left_out_for_something_else_changes_nothing(heap):
+    heap.add("a.jpg", picture(1), car_touch=0.9)
+    heap.add("b.jpg", picture(2))
+    heap.add("c.jpg", picture(3))
+    table = heap.decide(words(("b.jpg", "same", "a.jpg"), ("c.jpg", "different", "a.jpg"))).table
+
+    assert table.reasons.tolist() == [Reason.CUT_OFF, None, None]
+    assert table.groups.tolist() == [-1, -1, -1]
+
+
+def test_a_hash_that_two_files_share_means_both(heap):
+    for key in ("a.jpg", "b.jpg"):
+        heap.add(key, picture(1), sha256="1" * 64)
+    heap.add("c.jpg", smaller(picture(1)))
+
+    assert heap.outcome(words(("1" * 12, "different", "c.jpg"))) == {"b.jpg": "a.jpg"}
 
 
 @pytest.mark.parametrize(

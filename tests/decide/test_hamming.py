@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from carprep.decide import hamming
 from carprep.decide.hamming import Index, bands
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def codes(count: int, seed: int = 0) -> np.ndarray:
@@ -76,3 +83,16 @@ def test_no_codes_and_no_queries_are_no_pairs():
     nothing = np.zeros(0, np.uint64)
 
     assert len(Index(nothing, 4).near(codes(5))) == len(Index(codes(5), 4).near(nothing)) == 0
+
+
+def test_a_full_disk_keeps_no_machine_code_and_the_search_goes_on(tmp_path):
+    code = (
+        "import numpy as np; from carprep.decide.hamming import Index; "
+        "codes = np.arange(1, 4001, dtype=np.uint64) << np.uint64(20); print(len(Index(codes, 2).near(codes[:5])) > 0)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1; exec {sys.executable} -c '{code}'"],  # a file size limit stands in for the disk
+        capture_output=True, text=True, check=False, cwd=CHECKOUT, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.stdout.strip() == "True", done.stderr
