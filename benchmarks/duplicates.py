@@ -181,7 +181,7 @@ def _made_copies(count: int) -> None:
     rows = []
     for names in [*((name,) for name in EDITS), *PAIRS]:
         goal = (GOALS.get(names[0], 0.95) if len(names) == 1 else PAIR_GOALS.get(names)) or "-"
-        some = chosen if len(names) == 1 else chosen[::2]
+        some = chosen if len(names) == 1 else chosen[::3]
         found, seen, others = _build(some, names)
         distances = _plain(some, names)
         plain = [float((distances <= most).mean()) for most in (4, 8, 10)]
@@ -189,7 +189,7 @@ def _made_copies(count: int) -> None:
             (" + ".join(names), _share(found, seen), str(goal), *(f"{share:.3f}" for share in plain), str(others))
         )
     header = ("edit", "recall, through a build", "goal", "pHash <= 4", "<= 8", "<= 10", "other photos left out")
-    table(f"made copies of {count} photos (two edits: of half as many), one edit a build", header, rows)
+    table(f"made copies of {count} photos (two edits: of a third as many), one edit a build", header, rows)
     print(
         "other photos left out: originals that a build takes for copies of other originals; among the photos are some"
     )

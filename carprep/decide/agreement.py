@@ -49,7 +49,7 @@ def measure(
     Args:
         first: float32 (64, 64), the grey of the one.
         flip: whether the other is mirrored.
-        place: float64 (6,), as `carprep.decide.align.refine` left it.
+        place: float64 (8,), as `carprep.decide.align.refine` left it.
     """
     there, inside = _laid(other, flip, place)
     second = grey_of(there)
@@ -188,9 +188,9 @@ def _laid(other: np.ndarray, flip: int, place: np.ndarray) -> tuple[np.ndarray, 
     out, inside = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.bool_)
     source = other[:, ::-1] if flip else other[:, :]
     for y in range(SIDE):
-        down = place[2] * (y + 0.5) + place[3] * SIDE - 0.5
         for x in range(SIDE):
-            along = place[0] * (x + 0.5) + place[1] * SIDE - 0.5
+            along = place[0] * (x + 0.5) + place[1] * SIDE + place[6] * (y + 0.5) - 0.5
+            down = place[2] * (y + 0.5) + place[3] * SIDE + place[7] * (x + 0.5) - 0.5
             if min(along, down, x, y) < RIM or max(along, down, x, y) > SIDE - 1 - RIM:
                 continue
             inside[y, x] = True

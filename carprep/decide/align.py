@@ -10,7 +10,8 @@ import numpy as np
 
 from carprep.compiled import compiled
 
-UNKNOWNS = 6  # scale and shift along x, the same along y, gain, offset
+UPRIGHT = 6  # unknowns: scale and shift along x, the same along y, gain, offset
+TURNED = 8  # and how x leans with y, and y with x
 ENOUGH = 2e-4  # of the side; a shorter step is a hundredth of a pixel
 LONGEST = 0.1  # of the side; slopes hold nearby only
 
@@ -65,37 +66,38 @@ def sample(picture: np.ndarray, x: float, y: float) -> float:
 
 
 @compiled
-def refine(one: np.ndarray, other: np.ndarray, where: np.ndarray, rounds: int, scale: float) -> None:
+def refine(one: np.ndarray, other: np.ndarray, where: np.ndarray, unknowns: int, rounds: int, scale: float) -> None:
     """Improve a placement in place.
 
     Args:
         one, other: float32 grey (N, N).
-        where: float64 (6,): u' = where[0] * u + where[1] and v' = where[2] * v + where[3] take a place in `one` to its
-            place in `other`, as shares of the side; other = where[4] * one + where[5] in grey levels.
+        where: float64 (8,): u' = where[0] * u + where[1] + where[6] * v and v' = where[2] * v + where[3] + where[7] * u
+            take a place in `one` to its place in `other`, as shares of the side; other = where[4] * one + where[5] in
+            grey levels.
+        unknowns: how many of these to find: `UPRIGHT`, or `TURNED`.
         rounds: of Gauss-Newton.
         scale: grey levels; pixels that are off by more count little.
     """
     side = one.shape[0]
     slope = gradient(other)
-    normal, right, row = np.zeros((UNKNOWNS, UNKNOWNS)), np.zeros(UNKNOWNS), np.zeros(UNKNOWNS)
+    normal, right, row = np.zeros((unknowns, unknowns)), np.zeros(unknowns), np.zeros(TURNED)
     for _ in range(rounds):
         normal[:], right[:] = 0, 0
         for y in range(side):
             v = (y + 0.5) / side
-            there_y = (where[2] * v + where[3]) * side - 0.5
-            if there_y < -0.5 or there_y > side - 0.5:
-                continue
             for x in range(side):
                 u = (x + 0.5) / side
-                there_x = (where[0] * u + where[1]) * side - 0.5
-                if there_x < -0.5 or there_x > side - 0.5:
+                there_x = (where[0] * u + where[1] + where[6] * v) * side - 0.5
+                there_y = (where[2] * v + where[3] + where[7] * u) * side - 0.5
+                if min(there_x, there_y) < -0.5 or max(there_x, there_y) > side - 0.5:
                     continue
                 here = float(one[y, x])
                 off = sample(other, there_x, there_y) - where[4] * here - where[5]
                 weight = 1 / (1 + (off / scale) ** 2) ** 2
                 along, down = sample(slope[0], there_x, there_y) * side, sample(slope[1], there_x, there_y) * side
                 row[0], row[1], row[2], row[3], row[4], row[5] = along * u, along, down * v, down, -here, -1.0
-                for i in range(UNKNOWNS):
+                row[6], row[7] = along * v, down * u
+                for i in range(unknowns):
                     right[i] -= weight * row[i] * off
                     for j in range(i + 1):
                         normal[i, j] += weight * row[i] * row[j]
@@ -106,16 +108,17 @@ def refine(one: np.ndarray, other: np.ndarray, where: np.ndarray, rounds: int, s
 @compiled
 def _step(normal: np.ndarray, right: np.ndarray, where: np.ndarray) -> float:
     """Solve and move; how far it moved, as a share of the side, or 0 where there is no answer."""
-    for i in range(UNKNOWNS):
+    unknowns = len(right)
+    for i in range(unknowns):
         normal[i, i] = normal[i, i] * 1.0001 + 1e-6  # a plain picture has no unique answer
         for j in range(i):
             normal[j, i] = normal[i, j]
     change = np.linalg.solve(normal, right)
-    for i in range(UNKNOWNS):
+    for i in range(unknowns):
         if not np.isfinite(change[i]):
             return 0.0
     far = np.abs(change[:4]).max()
     limit = min(1.0, LONGEST / max(1e-9, far))
-    for i in range(UNKNOWNS):
+    for i in range(unknowns):
         where[i] += change[i] * limit
     return far

@@ -107,7 +107,8 @@ def drop_duplicates(
 def best_first(table: Table) -> np.ndarray:
     """Rows still wanted, best first.
 
-    A person's word, then size, sharpness, overlay (a painted checkerboard, black bars), car least cut off, format and bytes, key.
+    A person's word, then size, sharpness, overlay (a painted checkerboard, black bars), car least cut off, format and
+    bytes, key.
     Size and sharpness count in steps: a box that is a pixel wider, or a stamp's sharp letters, must not decide.
     """
     rows = np.flatnonzero(table.wanted)

@@ -11,8 +11,8 @@ import numpy as np
 
 from carprep.compiled import compiled
 from carprep.decide.agreement import fine_structure, measure
-from carprep.decide.align import UNKNOWNS, grey, halved, refine, sample
-from carprep.decide.measures import MEASURES, MIRRORED, SEEN
+from carprep.decide.align import TURNED, UPRIGHT, grey, halved, refine, sample
+from carprep.decide.measures import MEASURES, MIRRORED, SEEN, STRUCTURE
 from carprep.decide.probe import ones
 
 COVERED = 0.45  # least share of either picture that must lie on the other: a crop of 15 % on each side leaves 0.49
@@ -20,6 +20,9 @@ PLACES = 4  # ways to lay one over the other that are tried: the nearest codes',
 APART = 0.03  # of the side; placements nearer than this lead to the same one
 GLANCE = 0.45  # least correlation of the fine structure at 16 px to look closer; copies have 0.6 and more,
 CLOSER = 0.7  # at 32 px; copies 0.8, nine of ten others that have near codes less
+ALMOST = 0.955  # structure above which nothing needs to be turned,
+HARDLY = 0.1  # and below which it would not help
+LEAST_LEAN = 0.008  # of the side; half a degree
 PER_STRETCH = 1.5  # less is asked where one has to be enlarged to lie over the other
 
 
@@ -66,19 +69,41 @@ def _look(one: np.ndarray, other: np.ndarray, places: np.ndarray, flips: np.ndar
         turned = _turned(second, flips[n])
         turned_small = halved(turned)
         turned_smaller = halved(turned_small)
-        refine(smaller, turned_smaller, places[n], 5, 30.0)
+        refine(smaller, turned_smaller, places[n], UPRIGHT, 5, 30.0)
         if _likeness(smaller, turned_smaller, places[n]) < GLANCE - PER_STRETCH * _stretch(places[n]):
             continue
-        refine(small, turned_small, places[n], 5, 20.0)
+        refine(small, turned_small, places[n], UPRIGHT, 5, 20.0)
         like = _likeness(small, turned_small, places[n]) - CLOSER + PER_STRETCH * _stretch(places[n])
         if like > best:
             best, chosen = like, n
     if chosen < 0:
         return
     turned = _turned(second, flips[chosen])
-    refine(first, turned, places[chosen], 16, 25.0)
+    refine(first, turned, places[chosen], UPRIGHT, 16, 25.0)
     measure(one, other, first, flips[chosen], places[chosen], answer)
+    if ALMOST > answer[STRUCTURE] > HARDLY:
+        _turn(one, other, first, turned, flips[chosen], places[chosen], answer)
     answer[MIRRORED], answer[SEEN] = flips[chosen], 1
+
+
+@compiled
+def _turn(
+    one: np.ndarray,
+    other: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    flip: int,
+    place: np.ndarray,
+    answer: np.ndarray,
+) -> None:
+    """See whether the pictures agree if one of them is turned by a few degrees; only then keep what that measures."""
+    leaning, measured = place.copy(), answer.copy()
+    refine(first, second, leaning, TURNED, 16, 25.0)
+    if max(abs(leaning[6]), abs(leaning[7])) < LEAST_LEAN:
+        return
+    measure(one, other, first, flip, leaning, measured)
+    if measured[STRUCTURE] > max(ALMOST, answer[STRUCTURE]):
+        answer[:] = measured
 
 
 @compiled
@@ -86,7 +111,7 @@ def _placements(
     straight: np.ndarray, mirrored: np.ndarray, boxes: np.ndarray, one: int, other: int, radius: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The placements that near codes suggest, nearest first, without those that another one is like."""
-    places, flips = np.zeros((PLACES, UNKNOWNS)), np.zeros(PLACES, np.int64)
+    places, flips = np.zeros((PLACES, TURNED)), np.zeros(PLACES, np.int64)
     count = 0
     for distance in range(0, radius + 1):
         for flip in range(2):
@@ -121,7 +146,8 @@ def _between(here: np.ndarray, there: np.ndarray, flip: int, place: np.ndarray) 
     place[1] = left - place[0] * here[0]
     place[2] = (there[3] - there[1]) / (here[3] - here[1])
     place[3] = there[1] - place[2] * here[1]
-    place[4], place[5] = 1, 0
+    place[4:] = 0
+    place[4] = 1
 
 
 @compiled

@@ -37,6 +37,12 @@ def bannered(pixels: np.ndarray) -> np.ndarray:
     return out
 
 
+def turned(pixels: np.ndarray, degrees: float) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
 def scaled_light(pixels: np.ndarray, gain: float) -> np.ndarray:
     return np.clip(pixels * gain, 0, 255).astype(np.uint8)
 
@@ -51,6 +57,7 @@ EDITS = {
     "bannered": bannered,
     "lightened": lambda p: scaled_light(p, 1.2),
     "darkened": lambda p: scaled_light(p, 0.8),
+    "turned by 2 degrees": lambda p: turned(p, -2),
     "greyed": lambda p: np.repeat(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2),
 }
 
