@@ -34,8 +34,7 @@ BURST_COLOUR = 20.0  # of 255; people and clouds move
 class Kind(IntEnum):
     """How two pictures relate; the order is the order of nearness."""
 
-    # one exposure or render: re-encoded, resized, cropped, framed, turned a little, stamped, lightened, retouched a little
-    COPY = 0
+    COPY = 0  # one exposure or render, however it was re-encoded, resized, cropped, framed, stamped or lightened
     MIRRORED = 1  # the same, left and right exchanged
     RECOLOUR = 2  # the same render or photo in another paint
     BURST = 3  # the same car in the same place, another shot

@@ -26,6 +26,7 @@ HASHED = 32  # px; what the hash is made of
 LOW = 8  # rows and columns of low frequencies
 TOLD = 4.0  # grey levels; a frequency below is JPEG noise or rounding, and its bit is chance
 LEAST_TOLD = 24  # of 64 frequencies; gradients, flat pictures and soft blobs have fewer, and get no code
+CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
 LEAST_SIDE = 24  # px of 256; a smaller part is enlarged noise
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
 PLAIN_SHARE = 0.97  # of a line that is border
@@ -38,7 +39,7 @@ def thumbnail(small: RGB) -> RGB:
 
 
 def fingerprint(small: RGB, car: Part | None) -> Facts:
-    """Codes and the border: facts `phash`, `codes`, `codes_mirrored`, `pixels`, `trim_left` and so on.
+    """By what it is recognised, and by what copies are ranked: the facts from `phash` to `coloured` of `facts.SCHEMA`.
 
     Args:
         small: uint8 sRGB (H, W, 3), longest side 256 px.
@@ -54,6 +55,8 @@ def fingerprint(small: RGB, car: Part | None) -> Facts:
         "codes_mirrored": mirrored,
         "pixels": hashlib.blake2b(np.array(small.shape).tobytes() + small.tobytes(), digest_size=16).hexdigest(),
         **dict(zip(TRIM, inside, strict=True)),
+        "sharpness_inside": _sharpness(_part(grey, inside)),
+        "coloured": _coloured(small),
     }
 
 
@@ -96,10 +99,25 @@ def _large_enough(grey: np.ndarray, part: Part) -> bool:
 
 
 def _hashed(grey: np.ndarray, part: Part) -> np.ndarray:
+    return np.asarray(cv2.resize(_part(grey, part), (HASHED, HASHED), interpolation=cv2.INTER_AREA))
+
+
+def _part(grey: np.ndarray, part: Part) -> np.ndarray:
     height, width = grey.shape
     left, right = round(part[0] * width), max(round(part[0] * width) + 1, round(part[2] * width))
     top, bottom = round(part[1] * height), max(round(part[1] * height) + 1, round(part[3] * height))
-    return np.asarray(cv2.resize(grey[top:bottom, left:right], (HASHED, HASHED), interpolation=cv2.INTER_AREA))
+    return grey[top:bottom, left:right]
+
+
+def _coloured(small: RGB) -> float:
+    """Share of the pixels that have a colour; a silver car on white still has its lamps."""
+    spread = small.max(axis=2).astype(np.int16) - small.min(axis=2)
+    return round(float((spread > CHROMA).mean()), 5)
+
+
+def _sharpness(grey: np.ndarray) -> float:
+    inner = cv2.Laplacian(grey, cv2.CV_32F)[2:-2, 2:-2]  # the border's own edge is none of the picture's
+    return round(float(inner.var()), 3) if inner.size else 0.0
 
 
 def _cosines() -> np.ndarray:

@@ -70,14 +70,16 @@ def test_the_same_bytes_and_the_same_pixels_are_copies_whatever_they_show(heap):
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
-        ({"car_width": 500.0}, {"car_width": 300.0, "sharpness": 900.0}),
-        ({"sharpness": 400.0}, {"sharpness": 200.0, "checkerboard": 0.0}),
+        ({"coloured": 0.2, "car_width": 200.0}, {"coloured": 0.0, "car_width": 500.0}),
+        ({"car_width": 500.0}, {"car_width": 300.0, "sharpness_inside": 9000.0}),
+        ({"sharpness_inside": 900.0, "checkerboard": 0.4}, {"sharpness_inside": 200.0, "checkerboard": 0.0}),
         ({"bar_top": 0.0}, {"bar_top": 0.2}),
         ({"car_touch": 0.0}, {"car_touch": 0.05}),
+        ({"trim_left": 0.0}, {"trim_left": 0.1}),
         ({"format": "PNG"}, {"format": "JPEG"}),
         ({"bytes": 9000}, {"bytes": 5000}),
     ],
-    ids=["size", "sharpness", "overlay", "cut off", "format", "bytes"],
+    ids=["colour", "size", "sharpness", "overlay", "cut off", "frame", "format", "bytes"],
 )
 def test_the_best_copy_is_kept_by_size_sharpness_overlay_wholeness_and_format(heap, better, worse):
     heap.add("z.jpg", picture(1), **better)
