@@ -47,10 +47,18 @@ def check(path: Path) -> list[Check]:
     """
     ledger = ledgers.read(path)
     rows = [row for batch in ledger.table.to_batches(max_chunksize=4096) for row in batch.to_pylist()]
-    zips = [_Zip(path.parent / name) for name in sorted(ledger.about.get("zips", {}))]
-    if not zips:
-        raise UsageError(f"the ledger of {path} names no zip: nothing was kept")
+    zips = [_Zip(each) for each in _zips(path, sorted(ledger.about.get("zips", {})))]
     return [_groups(rows), _chains(rows), *(_members(one, rows) for one in zips), _copies(zips)]
+
+
+def _zips(path: Path, names: list[str]) -> list[Path]:
+    """The zips to check: those that the ledger names; or the one that the user named, where it has another name now."""
+    if not names:
+        raise UsageError(f"the ledger of {path} names no zip: nothing was kept")
+    sizes = any(name.startswith(f"{path.stem}-") for name in names)  # cars.zip stands for cars-64.zip and cars-128.zip
+    if path.name in names or path.name.endswith(ledgers.SUFFIX) or (sizes and not path.exists()):
+        return [path.parent / name for name in names]
+    return [path]
 
 
 class _Zip:
@@ -68,7 +76,7 @@ class _Zip:
                     if member.endswith(".png")
                 }
         except FileNotFoundError as error:
-            raise UsageError(f"there is no zip {path}, which the ledger names") from error
+            raise UsageError(f"there is no zip {path}") from error
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise UsageError(f"{path} is no zip of carprep: {error}") from error
 

@@ -142,6 +142,8 @@ def build(
 
     if cache is not None and no_cache:
         raise UsageError("--cache and --no-cache exclude each other")
+    if strict and recipe is None and not split:
+        raise UsageError("--strict goes with --split: it refuses to split where one group decides it alone")
     wishes = {
         "sizes": tuple(size) if size else None, "views": _views(views), "face": face, "background": background,
         "look": look, "device": device, "same": same, "margin": margin, "enlarge": enlarge,

@@ -30,6 +30,7 @@ from carprep.progress import Progress, silent
 from carprep.recipe import Recipe
 
 COLUMNS = ("kind", "score", "candidate")
+NOT_NEAR = 65  # bits: no two codes to compare
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,8 @@ class _Evidence:
 
     def _codes(self, number: int) -> str:
         bits, mine, its, turned = _nearest(self.prints, *self.pairs[number])
+        if bits == NOT_NEAR:
+            return "one of them is featureless, so it has no code: only the same bytes or pixels would make them copies"
         parts = f"{PARTS[mine]} of the one, {PARTS[its]} of the other" if mine != its else f"{PARTS[mine]} of both"
         nearest = (
             f"their nearest codes are {bits} bits of 64 apart ({parts}{', one of them mirrored' if turned else ''})"
@@ -189,7 +192,7 @@ def _agreement(values: np.ndarray, limit: Limits, number: int) -> Iterator[str]:
 
 def _nearest(prints: Prints, one: int, other: int) -> tuple[int, int, int, bool]:
     """Bits between the nearest codes, the part of each, and whether one is mirrored."""
-    best = (64, 0, 0, False)
+    best = (NOT_NEAR, 0, 0, False)
     straight, mirrored = prints.straight, prints.mirrored
     for here, there, turned in (
         (straight[one], straight[other], False),
@@ -197,7 +200,7 @@ def _nearest(prints: Prints, one: int, other: int) -> tuple[int, int, int, bool]
         (straight[one], mirrored[other], True),
     ):
         bits = np.bitwise_count(here[:, None] ^ there[None, :]).astype(int)
-        bits[(here == 0)[:, None] | (there == 0)[None, :]] = 64
+        bits[(here == 0)[:, None] | (there == 0)[None, :]] = NOT_NEAR
         mine, its = divmod(int(bits.argmin()), bits.shape[1])
         best = min(best, (int(bits.min()), mine, its, turned))
     return best
@@ -227,7 +230,14 @@ def read_pairs(table: Path, root: Path | None = None) -> Pairs:
     reader = csv.DictReader(io.StringIO(files.read_text(table, "table of pairs")))
     missing = {"file_a", "file_b"} - set(reader.fieldnames or ())
     if missing:
-        raise UsageError(f"{table} has no column {', '.join(sorted(missing))}; it needs file_a,file_b")
+        raise UsageError(
+            f"{table} has no column {', '.join(sorted(missing))}; it needs file_a,file_b, separated by commas"
+        )
+    own = [column for column in COLUMNS if column in (reader.fieldnames or ())]
+    if own and len(own) < len(COLUMNS):  # all three: an earlier judgement, to be made anew
+        raise UsageError(f"{table} has a column {own[0]} of its own, which would be written over; rename it")
+    if root is not None and not root.is_dir():
+        raise UsageError(f"there is no folder {root}")
     rows, paths, folder = [], [], root or table.parent
     for row in reader:
         names = (row["file_a"] or "").strip(), (row["file_b"] or "").strip()
@@ -247,6 +257,7 @@ def write_judged(path: Path, pairs: Pairs, compared: Sequence[Compared]) -> None
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     for row, found in zip(pairs.rows, compared, strict=True):
-        told = {"kind": found.kind, "score": f"{found.score:.4f}", "candidate": str(found.candidate).lower()}
+        score = f"{found.score:.4f}" if found.kind else ""
+        told = {"kind": found.kind, "score": score, "candidate": str(found.candidate).lower()}
         table.writerow({**row, **told})
     files.write_text(path, text.getvalue())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -36,13 +39,41 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def first_call(call: Callable[[], object]) -> None:
-    """Call what compiles; where its machine code cannot be kept, the disk being full, it works all the same."""
-    for _ in range(MOST_FUNCTIONS):
-        try:
-            call()
-        except OSError:  # from keeping it: each function is compiled by then, and the next call goes on
-            continue
+    """Call what compiles, or loads what was compiled before; the machine code on the disk may be missing or damaged.
+
+    Where it cannot be kept, the disk being full, the functions work all the same. An interrupt waits until the end: the
+    compiler does not survive one.
+    """
+    with _uninterrupted():
+        for attempt in range(MOST_FUNCTIONS):
+            try:
+                call()
+            except OSError:
+                pass  # from keeping it: each function is compiled by then, and the next call goes on
+            except Exception:  # whatever a damaged file raises; what is wrong with the call itself comes again
+                if attempt:
+                    raise
+                shutil.rmtree(machine_code(), ignore_errors=True)
+            else:
+                break
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
+    asked: list[int] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each in before:
+        signal.signal(each, lambda number, frame: asked.append(number))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in asked[:1]:
+            signal.raise_signal(number)
 
 
 def forget_others() -> None:

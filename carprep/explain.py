@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from carprep.decide.relation import shown
 from carprep.errors import UsageError
 from carprep.pack.ledger import Ledger
 from carprep.photo import Reason, View
@@ -72,7 +73,7 @@ def _evidence(facts: dict[str, Any]) -> list[str]:
     if facts["duplicate_of"]:
         lines.append(f"Kept instead: {facts['duplicate_of']}.")
     elif facts["relation"]:
-        lines.append(f"Related: {facts['relation']} of {facts['related_to']}, score {facts['relation_score']:.3f}.")
+        lines.append(f"Related: {facts['relation']} of {facts['related_to']}, score {shown(facts['relation_score'])}.")
     if facts["by_hand"]:
         lines.append("A person's word decided, above every measurement.")
     return lines

@@ -18,7 +18,18 @@ from carprep.pack.ledger import Ledger
 
 SIDE = 200  # px, of the pictures on the page
 QUALITY = 80
-COLUMNS = ("key", "sha256", "kept", "duplicate_of", "related_to", "relation", "relation_score", "group", "split")
+COLUMNS = (
+    "key",
+    "detail",
+    "sha256",
+    "kept",
+    "duplicate_of",
+    "related_to",
+    "relation",
+    "relation_score",
+    "group",
+    "split",
+)
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; color: #222; background: #fafaf8 }
@@ -67,7 +78,8 @@ def summary(found: Sequence[Family]) -> str:
     """One line: how many groups, and how many duplicates."""
     duplicates = sum(family.duplicates for family in found)
     members = sum(len(family.members) for family in found)
-    return f"{len(found):,} groups of {members:,} related photos; {duplicates:,} of them left out as duplicates"
+    groups = f"{len(found):,} group{'s' if len(found) != 1 else ''}"
+    return f"{groups} of {members:,} related photos; {duplicates:,} of them left out as duplicates"
 
 
 def in_lines(found: Sequence[Family]) -> Iterator[str]:
@@ -79,14 +91,16 @@ def in_lines(found: Sequence[Family]) -> Iterator[str]:
 
 
 def _words(row: Mapping[str, Any]) -> str:
+    if row["duplicate_of"] is not None:
+        return f"left out for {row['duplicate_of']}: {row['detail']}"
     state = "kept" if row["kept"] else "left out"
-    if row["relation"] is None:
-        return state if row["key"] == row["group"] else f"{state}: related through another one"
-    return f"{state}: {row['relation']} of {row['related_to']}, score {shown(row['relation_score'])}"
+    if row["relation"] is not None:
+        return f"{state}: {row['relation']} of {row['related_to']}, score {shown(row['relation_score'])}"
+    return state if row["key"] == row["group"] else f"{state}: related through another one"
 
 
-def write_page(path: Path, title: str, found: Sequence[Family], shown: int, cache: Path, raw: Path | None) -> None:
-    """Write a self-contained page with the groups side by side.
+def write_page(path: Path, title: str, found: Sequence[Family], shown: int, cache: Path, raw: Path | None) -> int:
+    """Write a self-contained page with the groups side by side; how many pictures were not found.
 
     Args:
         title: in words.
@@ -96,16 +110,19 @@ def write_page(path: Path, title: str, found: Sequence[Family], shown: int, cach
     """
     with closing(_Pictures(cache, raw)) as pictures:
         sections = [_section(family, pictures) for family in found[:shown]]
+        missing = pictures.missing
     more = f"<p>{len(found) - shown:,} more groups are not shown; raise --limit.</p>" if len(found) > shown else ""
     head = f'<!doctype html><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
     body = f"<h1>{html.escape(title)}</h1><p>{summary(found)}. Green: kept.</p>{''.join(sections)}{more}"
     files.write_text(path, head + body + "\n")
+    return missing
 
 
 def _section(family: Family, pictures: _Pictures) -> str:
     cells = []
     for row in family.members:
         data = pictures.of(row["sha256"], row["key"])
+        pictures.missing += not data
         shown = f'<img alt="" src="data:image/jpeg;base64,{data}">' if data else '<div class="none">no picture</div>'
         kind = "kept" if row["kept"] else "left"
         words = f"{html.escape(row['key'])}<br>{html.escape(_words(row))}"
@@ -117,7 +134,7 @@ class _Pictures:
     """Finds photos' pictures: in the cache by their sha256, else in the folder they came from."""
 
     def __init__(self, cache: Path, raw: Path | None) -> None:
-        self.raw = raw
+        self.raw, self.missing = raw, 0
         self._reader = memory.Reader(cache) if (cache / memory.database_name()).exists() else None
 
     def close(self) -> None:

@@ -121,12 +121,15 @@ def read_words(path: Path) -> tuple[Word, ...]:
     rows = csv.DictReader(io.StringIO(files.read_text(path, "overrides file")))
     missing = {"photo", "word"} - set(rows.fieldnames or ())
     if missing:
-        raise UsageError(f"{path} has no column {', '.join(sorted(missing))}; it needs photo,word,other,note")
+        raise UsageError(
+            f"{path} has no column {', '.join(sorted(missing))}; "
+            "it needs photo,word and, if wished, other,note, separated by commas"
+        )
     return tuple(_word(row, f"{path}, line {rows.line_num}") for row in rows)
 
 
 def _word(row: Mapping[str, str | None], where: str) -> Word:
-    photo, word = (row["photo"] or "").strip(), (row["word"] or "").strip()
+    photo, word = (row["photo"] or "").strip(), (row["word"] or "").strip().lower()
     other = (row.get("other") or "").strip()
     if word not in ("keep", "drop", "same", "different"):
         raise UsageError(f"{where}: the word is {word!r}; it must be keep or drop, or same or different for a pair")

@@ -234,6 +234,22 @@ def test_ctrl_c_is_one_line_and_130_and_the_next_run_goes_on(heap):
     assert run(heap).returncode == 0
 
 
+def test_ctrl_c_while_loops_are_compiled_is_one_line_and_130(heap, tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "new")}
+    process = subprocess.Popen(
+        command(heap), cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    while process.poll() is None and not list(
+        (tmp_path / "new").rglob("*.nbi")
+    ):  # the compiler has begun to keep things
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+
+    assert process.returncode == 130, said
+    assert "Traceback" not in said and said.splitlines()[-1].startswith("carprep: interrupted")
+
+
 def test_nothing_kept_is_exit_1_with_the_funnel_and_no_zip(bench):
     bench.add("a.txt", b"words")
     done = run(bench)

@@ -44,6 +44,8 @@ def compare(
         raise UsageError("--root and --out go with --pairs")
     if pairs is not None and out is None:
         raise UsageError("--pairs needs --out: the table to write")
+    if pairs is not None and out is not None and pairs.resolve() == out.resolve():
+        raise UsageError("--out would write over the table of --pairs; choose another name")
     from carprep.compare import compare, read_pairs, write_judged
     from carprep.progress import console
     from carprep.recipe import Recipe
@@ -73,7 +75,7 @@ def _print_pair(found: Compared, json: bool) -> None:
     for line in found.why:
         typer.echo(f"  {line}")
     if found.kind in ("copy", "mirrored copy"):
-        typer.echo(f"  a build keeps {found.better}")
+        typer.echo(f"  of the two a build keeps {found.better}, unless that has another fault")
 
 
 def _print_table(found: list[Compared], out: Path, json: bool) -> None:
@@ -82,7 +84,7 @@ def _print_table(found: list[Compared], out: Path, json: bool) -> None:
         print_json({"table": str(out), "pairs": len(found), "kinds": dict(kinds)})
         return
     counts = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
-    typer.echo(f"{len(found):,} pairs: {counts}; {out}")
+    typer.echo(f"{len(found):,} pair{'s' if len(found) != 1 else ''}: {counts}; {out}")
     broken = next((pair.why[0] for pair in found if not pair.kind), None)
     if broken is not None:
         typer.echo(f"not compared, first of {kinds['unreadable']}: {broken}", err=True)
@@ -106,9 +108,16 @@ def duplicates(
     from carprep import families
     from carprep.pack import ledger
 
+    for folder in (raw, cache):
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}")
     found = families.families(ledger.read(cars))
     if page is not None:
-        families.write_page(page, f"Duplicates in {cars.name}", found, limit, cache or memory.default_folder(), raw)
+        missing = families.write_page(
+            page, f"Duplicates in {cars.name}", found, limit, cache or memory.default_folder(), raw
+        )
+        if missing:
+            typer.echo(f"{missing:,} pictures are missing on the page; name the photos' folder with --raw", err=True)
     if json:
         print_json({"groups": [family.to_json() for family in found]})
         return

@@ -37,16 +37,24 @@ CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
 COLOURLESS = 0.003  # share of such pixels below which a picture is grey
 STRAY = 20.0  # grey levels; what is off by more says little of the light
 LEAST_LIT = 0.1  # share of the picture that must be darker than white to tell the light by it
+WORST_COLOUR, WORST_MOVED = 0.2, 0.3  # share of the blocks in which a stamp or a retouch may be
 FULL_WEIGHT = 6.0  # grey levels; a block with more structure counts no more than others
 
 
 @compiled
 def measure(
-    one: np.ndarray, other: np.ndarray, first: np.ndarray, flip: int, place: np.ndarray, answer: np.ndarray
+    one: np.ndarray,
+    other: np.ndarray,
+    frames: np.ndarray,
+    first: np.ndarray,
+    flip: int,
+    place: np.ndarray,
+    answer: np.ndarray,
 ) -> None:
     """Fill in the answer, float32 (12,), about two thumbnails, uint8 (64, 64, 3), that lie over each other.
 
     Args:
+        frames: float32 (2, 4), what lies inside the plain border of each: left, top, right, bottom, as shares.
         first: float32 (64, 64), the grey of the one.
         flip: whether the other is mirrored.
         place: float64 (8,), as `carprep.decide.align.refine` left it.
@@ -63,11 +71,13 @@ def measure(
     slope = gradient(fine)
     like, weight, detail = np.zeros(BLOCKS**2), np.full(BLOCKS**2, -1.0), np.zeros(BLOCKS**2)
     colour, moved = np.zeros(BLOCKS**2), np.zeros(BLOCKS**2)
+    shown = _shown(frames, flip, place)
     for block in range(BLOCKS**2):
         top, left = block // BLOCKS * BLOCK, block % BLOCKS * BLOCK
         part = slice(top, top + BLOCK), slice(left, left + BLOCK)
         count = inside[part].sum()
         if 2 * count < BLOCK * BLOCK:
+            shown[block] = -1
             continue
         like[block], weight[block], detail[block] = _like(fine[part], other_fine[part], inside[part], count)
         bright = np.maximum(first[part], second[part])
@@ -81,8 +91,8 @@ def measure(
                 off = _off(one[part][:, :, channel], there[part][:, :, channel], inside[part], light)
                 colour[block] = max(colour[block], abs(off) / count)
     answer[STRUCTURE], answer[TYPICAL] = _weakest(like, weight)
-    answer[COLOUR], answer[SPREAD] = _worst(colour, weight, 0.2)
-    answer[MOVED], _ = _worst(moved, weight, 0.3)
+    answer[COLOUR], answer[SPREAD] = _worst(colour, shown, WORST_COLOUR)
+    answer[MOVED], _ = _worst(moved, weight, WORST_MOVED)
     covered = inside.mean()
     answer[COVER] = min(covered, covered * abs(place[0] * place[2]))
     answer[DETAIL] = np.sqrt(detail.sum() / SIDE**2)
@@ -310,12 +320,30 @@ def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
 
 @compiled
 def _worst(values: np.ndarray, weight: np.ndarray, share: float) -> tuple[float, float]:
-    """The value that only `share` of the blocks exceed, and the middle one; the better of the same three."""
+    """The value that only `share` of the blocks exceed, by weight, and the middle one; the better of the same three."""
     best, middle = 1e9, 1e9
     for cut in range(3):
         first, last = (0, BLOCKS) if cut == 0 else (2, BLOCKS) if cut == 1 else (0, BLOCKS - 2)
         part, heavy = values[first * BLOCKS : last * BLOCKS], weight[first * BLOCKS : last * BLOCKS]
-        there = np.sort(part[heavy >= 0])
-        if len(there) and there[int((1 - share) * len(there))] < best:
-            best, middle = there[int((1 - share) * len(there))], there[len(there) // 2]
+        if heavy.max() <= 0:
+            continue
+        worst = _quantile(part, heavy, 1 - share)
+        if worst < best:
+            best, middle = worst, _quantile(part, heavy, 0.5)
     return best, middle
+
+
+@compiled
+def _shown(frames: np.ndarray, flip: int, place: np.ndarray) -> np.ndarray:
+    """Weight of each block, 1 or 0: whether it shows what lies inside the border of either picture."""
+    out = np.zeros(BLOCKS**2)
+    mine, its = frames[0], frames[1]
+    left, right = (1 - its[2], 1 - its[0]) if flip else (its[0], its[2])
+    for block in range(BLOCKS**2):
+        u, v = (block % BLOCKS + 0.5) / BLOCKS, (block // BLOCKS + 0.5) / BLOCKS
+        there_u = place[0] * u + place[1] + place[6] * v
+        there_v = place[2] * v + place[3] + place[7] * u
+        here = mine[0] <= u <= mine[2] and mine[1] <= v <= mine[3]
+        there = left <= there_u <= right and its[1] <= there_v <= its[3]
+        out[block] = here or there
+    return out

@@ -35,7 +35,7 @@ ONE_PICTURE: Mapping[str, tuple[Kind, ...]] = {
 OVERLAYS = ("checkerboard", "bar_top", "bar_bottom", "bar_left", "bar_right")
 COLOURLESS = 0.003  # share of coloured pixels; a photo has more, a grey one none
 SIZE_STEP = 1.1  # times the area
-SHARP_STEP = 2.0  # times the variance; a frame alone makes what is in it 1.4 times as sharp at the same size
+SHARP_STEP = 2.0  # times the variance; JPEG's ringing and a change of light alone make 1.5
 BY_HAND = "a person said that they are one picture"
 # of two photos with the same pixels the one whose file lost least
 FORMATS = ("PNG", "TIFF", "BMP", "DIB", "PPM", "WEBP", "JPEG2000", "AVIF", "HEIF", "JPEG", "MPO", "GIF", "ICO")
@@ -165,7 +165,8 @@ def _links(prints: Prints, related: Related, judged: Mapping[tuple[int, int], st
 def _twins(table: Table, rows: np.ndarray) -> dict[int, int]:
     """Of photos with the same bytes all but the best, and which one that is."""
     best: dict[str, int] = {}
-    return {row: best[table.hashes[row]] for row in rows.tolist() if best.setdefault(table.hashes[row], row) != row}
+    firsts = {row: best.setdefault(table.hashes[row], row) for row in rows.tolist()}
+    return {row: first for row, first in firsts.items() if row != first}
 
 
 def _leave_out(
@@ -181,11 +182,15 @@ def _leave_out(
     kinds = ONE_PICTURE[recipe.same]
     duplicate_of = table.duplicate_of.copy()
     nearest: dict[int, Link] = {}
+    parted: dict[int, list[int]] = defaultdict(list)  # by the best with their bytes: those that a person parted from it
     for row in rows.tolist():
         # only those that are kept count: a copy of a copy is judged by itself, so chains cannot grow
         better = [link for link in links.get(row, ()) if rank[link.other] < rank[row] and duplicate_of[link.other] < 0]
         if row in twins:
-            better += _as_its_twin(row, twins[row], duplicate_of, nearest, judged)
+            first = twins[row]
+            alike = _as_its_twins(row, [first, *parted[first]], duplicate_of, nearest, judged)
+            better += alike
+            parted[first] += [] if alike else [row]
         if not better:
             continue
         better.sort(key=lambda link: (link.words != BY_HAND, -link.score, rank[link.other]))
@@ -200,15 +205,20 @@ def _leave_out(
     )
 
 
-def _as_its_twin(
-    row: int, twin: int, duplicate_of: np.ndarray, nearest: Mapping[int, Link], judged: Mapping[tuple[int, int], str]
+def _as_its_twins(
+    row: int,
+    twins: Sequence[int],
+    duplicate_of: np.ndarray,
+    nearest: Mapping[int, Link],
+    judged: Mapping[tuple[int, int], str],
 ) -> list[Link]:
-    """What holds for a photo with the same bytes holds for this one."""
-    link = Link(twin, Kind.COPY, 1.0, "same bytes")
-    if duplicate_of[twin] >= 0:
-        link = nearest[twin]
-    said = judged.get((min(row, link.other), max(row, link.other)))
-    return [] if said == "different" else [link]
+    """What holds for photos with the same bytes holds for this one, unless a person said that it does not."""
+    links = []
+    for twin in twins:
+        link = nearest[twin] if duplicate_of[twin] >= 0 else Link(twin, Kind.COPY, 1.0, "same bytes")
+        if judged.get((min(row, link.other), max(row, link.other))) != "different":
+            links.append(link)
+    return links
 
 
 def _columns(count: int, nearest: Mapping[int, Link]) -> dict[str, Any]:

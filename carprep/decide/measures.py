@@ -8,9 +8,9 @@ SIDE = THUMB  # px
 MEASURES = (
     "structure",  # correlation of the fine structure in the weakest quarter of the blocks, -1 to 1
     "typical",  # the same in the middle block
-    "colour",  # difference of colour in the worst fifth of the blocks, 0 to 255
+    "colour",  # difference of colour in the worst fifth of the blocks inside either border, 0 to 255
     "spread",  # difference of colour in the middle block
-    "moved",  # px of 64 by which the structure lies elsewhere, in the worst third of the blocks
+    "moved",  # px of 64 by which the structure lies elsewhere, in the worst third of the structured blocks
     "covered",  # share of the less covered picture that lies on the other
     "detail",  # standard deviation of the fine structure, grey levels
     "grey",  # 1 where one of them has no colour at all, so that only the light was compared

@@ -17,10 +17,8 @@ HALF = 0.5 * SIDE  # px of the thumbnail times px of the photo: where half a pix
 STEADY = 0.05  # px of the thumbnail; what JPEG and rounding move
 PER_SCALE = 8.0  # more is allowed where one had to be enlarged to lie over the other,
 PER_LIGHT = 1.0  # and where the light differs, since highlights that were cut off change their shape
-MOST_COLOUR = (
-    14.0  # of 255, in the worst fifth of the blocks: nearly all tinted copies have less, most other paints more
-)
-MOST_MOVED = 0.5  # times what sampling alone may move: real copies reach 0.5, nine of ten bursts have more
+MOST_COLOUR = 14.5  # of 255, in the worst fifth of what is shown: few tinted copies have more, few other paints less
+MOST_MOVED = 0.6  # times what sampling alone may move: 98 of 100 real copies have less, nine of ten bursts more
 LEAST_STRUCTURE = 0.96  # real copies have 0.97 and more, other cars up to 0.94
 GREY_STRUCTURE = 0.98  # where colour cannot tell, structure must be beyond doubt
 LEAST_DETAIL = 2.0  # grey levels; in less there is nothing to recognise

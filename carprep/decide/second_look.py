@@ -16,6 +16,7 @@ from carprep.decide.measures import MEASURES, MIRRORED, SEEN, STRUCTURE
 from carprep.decide.probe import ones
 
 COVERED = 0.45  # least share of either picture that must lie on the other: a crop of 15 % on each side leaves 0.49
+FRAME = -2  # which of a picture's boxes is what lies inside its border
 PLACES = 4  # ways to lay one over the other that are tried: the nearest codes', where they differ
 APART = 0.03  # of the side; placements nearer than this lead to the same one
 GLANCE = 0.45  # least correlation of the fine structure at 16 px to look closer; copies have 0.6 and more,
@@ -53,12 +54,15 @@ def look(
     for n in range(len(pairs)):
         one, other = pairs[n]
         places, flips = _placements(straight, mirrored, boxes, one, other, radius)
-        _look(thumbs[slots[one]], thumbs[slots[other]], places, flips, answers[n])
+        frames = np.stack((boxes[one, FRAME], boxes[other, FRAME]))
+        _look(thumbs[slots[one]], thumbs[slots[other]], frames, places, flips, answers[n])
     return answers
 
 
 @compiled
-def _look(one: np.ndarray, other: np.ndarray, places: np.ndarray, flips: np.ndarray, answer: np.ndarray) -> None:
+def _look(
+    one: np.ndarray, other: np.ndarray, frames: np.ndarray, places: np.ndarray, flips: np.ndarray, answer: np.ndarray
+) -> None:
     if len(places) == 0:
         return
     first, second = grey(one), grey(other)
@@ -80,9 +84,9 @@ def _look(one: np.ndarray, other: np.ndarray, places: np.ndarray, flips: np.ndar
         return
     turned = _turned(second, flips[chosen])
     refine(first, turned, places[chosen], UPRIGHT, 16, 25.0)
-    measure(one, other, first, flips[chosen], places[chosen], answer)
+    measure(one, other, frames, first, flips[chosen], places[chosen], answer)
     if ALMOST > answer[STRUCTURE] > HARDLY:
-        _turn(one, other, first, turned, flips[chosen], places[chosen], answer)
+        _turn(one, other, frames, first, turned, flips[chosen], places[chosen], answer)
     answer[MIRRORED], answer[SEEN] = flips[chosen], 1
 
 
@@ -90,6 +94,7 @@ def _look(one: np.ndarray, other: np.ndarray, places: np.ndarray, flips: np.ndar
 def _turn(
     one: np.ndarray,
     other: np.ndarray,
+    frames: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
     flip: int,
@@ -101,7 +106,7 @@ def _turn(
     refine(first, second, leaning, TURNED, 16, 25.0)
     if max(abs(leaning[6]), abs(leaning[7])) < LEAST_LEAN:
         return
-    measure(one, other, first, flip, leaning, measured)
+    measure(one, other, frames, first, flip, leaning, measured)
     if measured[STRUCTURE] > max(ALMOST, answer[STRUCTURE]):
         answer[:] = measured
 

@@ -48,7 +48,7 @@ def pairs_of(table: Table, recipe: Recipe, complete: bool = True) -> dict[tuple[
         if not word.other:
             continue
         ones, others = find(word.word, word.photo), find(word.word, word.other)
-        if ones and ones == others:
+        if ones and ones == others and (len(ones) == 1 or word.photo == word.other):
             raise UsageError(f"the overrides name a photo and itself {word.photo!r}")
         for pair in {(min(one, other), max(one, other)) for one in ones for other in others if one != other}:
             if judged.setdefault(pair, word.word) != word.word:
@@ -69,7 +69,10 @@ class _Finder:
             self._rows = {key: row for row, key in enumerate(self.table.keys)}
         rows = [self._rows[photo]] if photo in self._rows else self._by_hash(photo)
         if not rows and self.complete:
-            raise UsageError(f"the word {word!r} is for {photo!r}, but no photo has that key or sha256")
+            raise UsageError(
+                f"the word {word!r} is for {photo!r}, but no photo has that key, "
+                "or a sha256 that begins so (12 digits at least)"
+            )
         return rows
 
     def _by_hash(self, photo: str) -> list[int]:

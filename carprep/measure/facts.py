@@ -34,7 +34,10 @@ SCHEMA: Final[Mapping[str, tuple[type, str]]] = {
     "trim_top": (float, "top edge, share of the height"),
     "trim_right": (float, "right edge, share of the width"),
     "trim_bottom": (float, "bottom edge, share of the height"),
-    "sharpness_inside": (float, "variance of the Laplacian inside the plain border, by which copies are ranked"),
+    "sharpness_inside": (
+        float,
+        "variance of the Laplacian of the car (else inside the plain border) at 128 px, by which copies are ranked",
+    ),
     "coloured": (float, "share of the pixels whose channels differ by more than 8 of 255"),
     "found": (str, "what the looker said: car, frame (whole frame asked for), no-car or bad-cutout"),
     "found_detail": (str, "the looker's evidence, in words"),

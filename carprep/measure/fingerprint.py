@@ -26,6 +26,7 @@ HASHED = 32  # px; what the hash is made of
 LOW = 8  # rows and columns of low frequencies
 TOLD = 4.0  # grey levels; a frequency below is JPEG noise or rounding, and its bit is chance
 LEAST_TOLD = 24  # of 64 frequencies; gradients, flat pictures and soft blobs have fewer, and get no code
+SHARP_SIDE = 128  # px, longest side of what is compared in sharpness: the car, where there is one
 CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
 LEAST_SIDE = 24  # px of 256; a smaller part is enlarged noise
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
@@ -55,7 +56,7 @@ def fingerprint(small: RGB, car: Part | None) -> Facts:
         "codes_mirrored": mirrored,
         "pixels": hashlib.blake2b(np.array(small.shape).tobytes() + small.tobytes(), digest_size=16).hexdigest(),
         **dict(zip(TRIM, inside, strict=True)),
-        "sharpness_inside": _sharpness(_part(grey, inside)),
+        "sharpness_inside": _sharpness(_part(grey, car or inside)),
         "coloured": _coloured(small),
     }
 
@@ -116,8 +117,11 @@ def _coloured(small: RGB) -> float:
 
 
 def _sharpness(grey: np.ndarray) -> float:
-    inner = cv2.Laplacian(grey, cv2.CV_32F)[2:-2, 2:-2]  # the border's own edge is none of the picture's
-    return round(float(inner.var()), 3) if inner.size else 0.0
+    """Variance of the Laplacian at one size, without the edge, which a frame or a banner may be beside."""
+    scale = SHARP_SIDE / max(grey.shape)
+    size = max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale))
+    inner = cv2.Laplacian(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.CV_32F)[2:-2, 2:-2]
+    return round(float(inner.var()), 3)
 
 
 def _cosines() -> np.ndarray:

@@ -112,7 +112,10 @@ def read(path: Path) -> Ledger:
     """
     found = next((candidate for candidate in candidates(path) if candidate.is_file()), None)
     if found is None:
-        raise UsageError(f"there is no ledger {candidates(path)[0]}; it is written beside the zip by carprep build")
+        raise UsageError(
+            f"there is no ledger {candidates(path)[0]}; it is written beside the zip by carprep build, "
+            "for a --holdout-zip beside the main zip"
+        )
     told = about(found)
     return Ledger(_read_table(found), told)
 

@@ -193,6 +193,14 @@ def test_different_parts_even_the_same_bytes(heap):
     assert heap.outcome(words(("a.jpg", "different", "b.jpg"))) == {}
 
 
+def test_different_from_one_of_many_with_the_same_bytes_keeps_one_of_the_others(heap):
+    for key in "abcd":
+        heap.add(f"{key}.jpg", picture(1), sha256="1" * 64)
+    said = words(*((f"{key}.jpg", "different", "a.jpg") for key in "bcd"))
+
+    assert heap.outcome(said) == {"c.jpg": "b.jpg", "d.jpg": "b.jpg"}
+
+
 def test_same_joins_a_pair_that_nobody_would_have_looked_at(heap):
     heap.add("a.jpg", picture(1), car_width=300.0)
     heap.add("b.jpg", picture(2), car_width=400.0)

@@ -96,3 +96,25 @@ def test_a_full_disk_keeps_no_machine_code_and_the_search_goes_on(tmp_path):
     )  # fmt: skip
 
     assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.parametrize("damage", ["cut short", "emptied", "scribbled over"])
+def test_damaged_machine_code_is_made_again(tmp_path, damage):
+    code = (
+        "import numpy as np; from carprep.decide.hamming import Index; "
+        "codes = np.arange(1, 4001, dtype=np.uint64) << np.uint64(20); print(len(Index(codes, 2).near(codes[:5])) > 0)"
+    )
+
+    def run() -> str:
+        command, environment = [sys.executable, "-c", code], {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=environment)
+        return done.stdout.strip() or done.stderr
+
+    assert run() == "True"
+    kept = [path for path in (tmp_path / "carprep" / "machine-code").rglob("*.nb?") if path.is_file()]
+    assert kept
+    for path in kept:
+        whole = path.read_bytes()
+        path.write_bytes({"cut short": whole[:100], "emptied": b"", "scribbled over": b"x" * len(whole)}[damage])
+    assert run() == "True"
+    assert run() == "True"
