@@ -35,7 +35,9 @@ ONE_PICTURE: Mapping[str, tuple[Kind, ...]] = {
 OVERLAYS = ("checkerboard", "bar_top", "bar_bottom", "bar_left", "bar_right")
 COLOURLESS = 0.003  # share of coloured pixels; a photo has more, a grey one none
 SIZE_STEP = 1.1  # times the area
-SHARP_STEP = 2.0  # times the variance; JPEG's ringing and a change of light alone make 1.5
+SHARP_STEP = 2.0  # times the variance; JPEG's ringing or a stamp alone make 1.5
+MOST_WHITE = 0.5  # share of the photo's edge that is white; above it what is plain is no frame
+TOUCH_STEP = 0.03  # share of the outline on the photo's edge
 BY_HAND = "a person said that they are one picture"
 # of two photos with the same pixels the one whose file lost least
 FORMATS = ("PNG", "TIFF", "BMP", "DIB", "PPM", "WEBP", "JPEG2000", "AVIF", "HEIF", "JPEG", "MPO", "GIF", "ICO")
@@ -121,7 +123,7 @@ def best_first(table: Table) -> np.ndarray:
         -np.nan_to_num(table.numbers("bytes"))[rows],  # of one format the file that kept more
         _format_ranks(table)[rows],
         np.round(_border(table), 2)[rows],
-        np.nan_to_num(table.numbers("car_touch"))[rows],
+        np.round(np.nan_to_num(table.numbers("car_touch")) / TOUCH_STEP)[rows],
         np.round(overlay, 2)[rows],
         -_steps(table.numbers("sharpness_inside"), SHARP_STEP)[rows],
         -size[rows],
@@ -132,9 +134,10 @@ def best_first(table: Table) -> np.ndarray:
 
 
 def _border(table: Table) -> np.ndarray:
-    """The share of each photo that is plain border."""
+    """The share of each photo that is a frame of one colour; white is a ground, of which a studio shot has much."""
     left, top, right, bottom = (table.numbers(name) for name in TRIM)
-    return np.asarray(np.nan_to_num(1 - (right - left) * (bottom - top)))
+    coloured = np.nan_to_num(table.numbers("border_white")) < MOST_WHITE
+    return np.asarray(np.nan_to_num(1 - (right - left) * (bottom - top)) * coloured)
 
 
 def _steps(values: np.ndarray, step: float) -> np.ndarray:

@@ -36,7 +36,7 @@ SCHEMA: Final[Mapping[str, tuple[type, str]]] = {
     "trim_bottom": (float, "bottom edge, share of the height"),
     "sharpness_inside": (
         float,
-        "variance of the Laplacian of the car (else inside the plain border) at 128 px, by which copies are ranked",
+        "variance of the Laplacian over that of the picture, of the car (else inside the plain border) at 128 px",
     ),
     "coloured": (float, "share of the pixels whose channels differ by more than 8 of 255"),
     "found": (str, "what the looker said: car, frame (whole frame asked for), no-car or bad-cutout"),

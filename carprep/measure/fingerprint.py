@@ -117,11 +117,12 @@ def _coloured(small: RGB) -> float:
 
 
 def _sharpness(grey: np.ndarray) -> float:
-    """Variance of the Laplacian at one size, without the edge, which a frame or a banner may be beside."""
+    """Variance of the Laplacian over that of the picture: more light is not more sharpness. Without the edge."""
     scale = SHARP_SIDE / max(grey.shape)
     size = max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale))
-    inner = cv2.Laplacian(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.CV_32F)[2:-2, 2:-2]
-    return round(float(inner.var()), 3)
+    picture = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    inner = cv2.Laplacian(picture, cv2.CV_32F)[2:-2, 2:-2]
+    return round(float(inner.var()) / max(1.0, float(picture.var())), 4)
 
 
 def _cosines() -> np.ndarray:
