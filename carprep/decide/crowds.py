@@ -6,7 +6,7 @@ best of those who wait, and so on, for so many rounds and no more. What waits ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from carprep.decide.candidates import owners_of
 from carprep.decide.measures import MEASURES
 from carprep.decide.prints import Prints
-from carprep.decide.relation import Kind
+from carprep.decide.relation import COPIES, Kind
 
 Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # pairs to their measures and kinds
 
@@ -45,13 +45,14 @@ class Crowds:
     waiting: int
 
 
-def settle(prints: Prints, rank: np.ndarray, look: Look, size: Size) -> Crowds:
+def settle(prints: Prints, rank: np.ndarray, look: Look, size: Size, one_picture: Sequence[Kind] = COPIES) -> Crowds:
     """Compare the pictures of each crowd with its leaders.
 
     Args:
         rank: int64 (N,), place of each picture in the order of quality; 0 is the best.
         look: the second look.
         size: from how many on pictures are a crowd, and how many lead it.
+        one_picture: the kinds that count as one picture.
     """
     owners = owners_of(prints.straight)
     silent, crowded = np.zeros(prints.straight.shape, bool), np.zeros(len(prints), bool)
@@ -62,7 +63,7 @@ def settle(prints: Prints, rank: np.ndarray, look: Look, size: Size) -> Crowds:
         members = owners.of(int(code))
         if members.tobytes() not in settled:
             ranked = members[np.argsort(rank[members], kind="stable")]
-            leaders, left = _follow(ranked, look, size.leaders, pairs, seen)
+            leaders, left = _follow(ranked, look, size.leaders, one_picture, pairs, seen)
             settled[members.tobytes()] = leaders
             waiting.update(left.tolist())
         others = np.setdiff1d(members, settled[members.tobytes()])
@@ -72,7 +73,12 @@ def settle(prints: Prints, rank: np.ndarray, look: Look, size: Size) -> Crowds:
 
 
 def _follow(
-    members: np.ndarray, look: Look, most: int, pairs: list[np.ndarray], seen: list[np.ndarray]
+    members: np.ndarray,
+    look: Look,
+    most: int,
+    one_picture: Sequence[Kind],
+    pairs: list[np.ndarray],
+    seen: list[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leaders, and who waits in the end; what was seen is added to the lists."""
     leaders: list[int] = []
@@ -84,5 +90,5 @@ def _follow(
         alike = kinds != Kind.DIFFERENT
         pairs.append(asked[alike])
         seen.append(measures[alike])
-        members = members[kinds > Kind.MIRRORED]
+        members = members[~np.isin(kinds, one_picture)]
     return np.array(leaders, np.int32), members

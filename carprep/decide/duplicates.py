@@ -17,7 +17,7 @@ import numpy as np
 from carprep.decide.groups import groups
 from carprep.decide.prints import Prints, prints_of
 from carprep.decide.related import Related, Seen, relate
-from carprep.decide.relation import Kind, shown
+from carprep.decide.relation import COPIES, Kind, shown
 from carprep.decide.table import Table
 from carprep.decide.words import pairs_of
 from carprep.measure.parts import TRIM
@@ -28,9 +28,9 @@ from carprep.recipe import Recipe
 # what --same takes for one picture
 ONE_PICTURE: Mapping[str, tuple[Kind, ...]] = {
     "none": (),
-    "copy": (Kind.COPY, Kind.MIRRORED),
-    "burst": (Kind.COPY, Kind.MIRRORED, Kind.BURST),
-    "recolour": (Kind.COPY, Kind.MIRRORED, Kind.RECOLOUR),
+    "copy": COPIES,
+    "burst": (*COPIES, Kind.BURST),
+    "recolour": (*COPIES, Kind.RECOLOUR),
 }
 OVERLAYS = ("checkerboard", "bar_top", "bar_bottom", "bar_left", "bar_right")
 COLOURLESS = 0.003  # share of coloured pixels; a photo has more, a grey one none
@@ -97,9 +97,18 @@ def drop_duplicates(
     prints = prints_of(table, rows)
     rank = np.full(len(table), len(table))
     rank[rows] = np.arange(len(rows))
-    related = relate(prints, thumbs, recipe.copy_distance, rank[prints.rows], known or Seen.nothing(), progress)
     wanted = table.wanted
     said = {pair: word for pair, word in judged.items() if wanted[list(pair)].all()}
+    related = relate(
+        prints,
+        thumbs,
+        recipe.copy_distance,
+        rank[prints.rows],
+        known or Seen.nothing(),
+        _of_pictures(said, prints),
+        ONE_PICTURE[recipe.same] or COPIES,
+        progress,
+    )
     links = _links(prints, related, said)
     twins = _twins(table, rows)
     table = _leave_out(table, recipe, rows, rank, links, twins, said)
@@ -147,6 +156,16 @@ def _steps(values: np.ndarray, step: float) -> np.ndarray:
 def _format_ranks(table: Table) -> np.ndarray:
     ranks = {name: rank for rank, name in enumerate(FORMATS)}
     return np.array([ranks.get(name, len(FORMATS)) for name in table.texts("format")], np.int64)
+
+
+def _of_pictures(said: Mapping[tuple[int, int], str], prints: Prints) -> dict[tuple[int, int], str]:
+    """A person's words on pairs of photos as words on pairs of pictures, the lower first."""
+    pictures = {row: number for number, row in enumerate(prints.rows.tolist())}
+    return {
+        (min(pictures[one], pictures[other]), max(pictures[one], pictures[other])): word
+        for (one, other), word in said.items()
+        if one in pictures and other in pictures
+    }
 
 
 def _links(prints: Prints, related: Related, judged: Mapping[tuple[int, int], str]) -> dict[int, list[Link]]:

@@ -1,12 +1,13 @@
 """How pictures relate to each other: the whole search, cheap to dear, each step only on what the one before left open.
 
-Same pixels; near codes; the second look. What was seen of pictures that were there before is given, so that a thousand
-new photos beside a million known ones cost a thousand's search.
+Same pixels; near codes; the second look, at those whom a picture might follow (`carprep.decide.following`). What was
+seen of pictures that were there before is given, so that a thousand new photos beside a million known ones cost a
+thousand's search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -15,9 +16,10 @@ import numpy as np
 from carprep.compiled import first_call
 from carprep.decide import crowds
 from carprep.decide.candidates import are_near, near_pairs, owners_of, share_near_code
+from carprep.decide.following import Said, follow
 from carprep.decide.measures import MEASURES, SEEN
 from carprep.decide.prints import Prints
-from carprep.decide.relation import Judged, Kind, judge
+from carprep.decide.relation import COPIES, Judged, Kind, judge
 from carprep.engines.local import processors
 from carprep.progress import Progress, silent
 
@@ -29,7 +31,7 @@ class Seen:
     """What second looks measured; a pure function of the photos' bytes, so it may be kept.
 
     Attributes:
-        names: uint64 (N,), ascending: pictures of which all pairs among them were searched.
+        names: uint64 (N,), ascending: pictures of which all candidates among them were looked at.
         pairs: int32 (P, 2), of names; the lower first.
         measures: float32 (P, 12); pairs that are not here were no candidates, or a glance was enough.
     """
@@ -102,46 +104,84 @@ def relate(
     radius: int,
     rank: np.ndarray,
     known: Seen,
+    said: Said | None = None,
+    one_picture: Sequence[Kind] = COPIES,
     progress: Progress = silent,
     crowd_size: crowds.Size = crowds.Size(),  # noqa: B008 (frozen)
 ) -> Related:
-    """Find all pairs of pictures that are copies, mirrored copies, recolours or bursts.
+    """Find pairs of pictures that are copies, mirrored copies, recolours or bursts.
 
     Args:
         thumbs: uint8 (slots, 64, 64, 3).
         radius: bits within which two codes are near.
-        rank: int64 (N,), place of each picture in the order of quality; decides only who leads a crowd.
+        rank: int64 (N,), place of each picture in the order of quality: each is compared with better ones only.
         known: what an earlier search saw.
+        said: a person's words on pairs of pictures.
+        one_picture: the kinds that count as one picture; who is one with a better one is compared no further.
         progress: told how many codes were searched, of how many.
         crowd_size: from how many on pictures that share a code are compared with leaders only.
     """
     look = Looker(prints, thumbs, radius)
-    crowd = crowds.settle(prints, rank, look, crowd_size)
+    crowd = crowds.settle(prints, rank, look, crowd_size, one_picture)
     heard = replace(
         prints,
         straight=np.where(crowd.silent, np.uint64(0), prints.straight),
         mirrored=np.where(crowd.silent, np.uint64(0), prints.mirrored),
     )
     old, pairs, measures = _recalled(heard, known, crowd.crowded, radius)
-    waiting = crowd.waiting
-    found, seen = [pairs, crowd.pairs], [measures, crowd.measures]
+    waiting, found = crowd.waiting, [pairs, crowd.pairs]
     for asked, capped in _searched(heard, old, radius, progress):
         waiting += capped
-        answer = look.measured(asked)
-        alike = answer[:, SEEN] > 0
-        found.append(asked[alike])
-        seen.append(answer[alike])
-    pairs, first = np.unique(np.concatenate(found), axis=0, return_index=True)
-    measures = np.concatenate(seen)[first]
-    judged = judge(measures, look.sides(pairs))
-    alike = judged.kind != Kind.DIFFERENT
+        found.append(asked)
+    candidates = _distinct(found)
+    book = _Book(candidates, look)
+    book.enter(pairs, measures)
+    book.enter(crowd.pairs, crowd.measures)
+    asked = follow(candidates, rank, book.kinds, said or {}, one_picture)
+    whole = ~crowd.crowded
+    whole[candidates[~book.known].ravel()] = False  # one of its candidates was not looked at
+    seen = book.known & (book.measures[:, SEEN] > 0)
+    judged = judge(book.measures, look.sides(candidates))
+    alike = asked & (judged.kind != Kind.DIFFERENT)
     same, equal = _same_pixels(prints, rank)
     return Related(
-        *_merged(pairs[alike], Judged(judged.kind[alike], judged.score[alike]), same, equal),
-        seen=_to_keep(prints, ~crowd.crowded, pairs, measures) if not waiting else Seen.nothing(),
+        *_merged(candidates[alike], Judged(judged.kind[alike], judged.score[alike]), same, equal),
+        seen=_to_keep(prints, whole, candidates[seen], book.measures[seen]) if not waiting else Seen.nothing(),
         looked=look.looked,
         waiting=waiting,
     )
+
+
+class _Book:
+    """What is known of each candidate, looked up the first time that somebody asks."""
+
+    def __init__(self, pairs: np.ndarray, look: Looker) -> None:
+        self.pairs, self.look = pairs, look
+        self.known = np.zeros(len(pairs), bool)
+        self.measures = np.zeros((len(pairs), len(MEASURES)), np.float32)
+
+    def enter(self, pairs: np.ndarray, measures: np.ndarray) -> None:
+        """Write down what was measured before."""
+        numbers = np.searchsorted(_keys(self.pairs), _keys(pairs))
+        self.known[numbers], self.measures[numbers] = True, measures
+
+    def kinds(self, numbers: np.ndarray) -> np.ndarray:
+        """The kinds of some pairs, by their numbers."""
+        new = numbers[~self.known[numbers]]
+        self.measures[new] = self.look.measured(self.pairs[new])
+        self.known[new] = True
+        return judge(self.measures[numbers], self.look.sides(self.pairs[numbers])).kind
+
+
+def _keys(pairs: np.ndarray) -> np.ndarray:
+    """Pairs as one number each, in the order of the pairs."""
+    return np.asarray((pairs[:, 0].astype(np.int64) << 32) | pairs[:, 1])
+
+
+def _distinct(parts: list[np.ndarray]) -> np.ndarray:
+    """All pairs of some lists, int32 (P, 2), sorted, each once."""
+    keys = np.unique(np.concatenate([_keys(part) for part in parts]))
+    return np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1).astype(np.int32)
 
 
 def _recalled(

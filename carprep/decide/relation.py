@@ -44,6 +44,9 @@ class Kind(IntEnum):
         return "mirrored copy" if self is Kind.MIRRORED else self.name.lower()
 
 
+COPIES = (Kind.COPY, Kind.MIRRORED)
+
+
 def shown(score: float) -> str:
     """A score in words: cut, not rounded, since 1 says that the bytes or pixels are the same."""
     return f"{int(score * 1000) / 1000:.3f}"
