@@ -112,7 +112,8 @@ def _part(grey: np.ndarray, part: Part) -> np.ndarray:
 
 def _coloured(small: RGB) -> float:
     """Share of the pixels that have a colour; a silver car on white still has its lamps."""
-    spread = small.max(axis=2).astype(np.int16) - small.min(axis=2)
+    red, green, blue = cv2.split(np.ascontiguousarray(small[::2, ::2]))  # every other pixel tells as much
+    spread = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
     return round(float((spread > CHROMA).mean()), 5)
 
 

@@ -12,7 +12,7 @@ from carprep.cache import Measured, reader
 from carprep.photo import Reason
 from carprep.recipe import Recipe
 
-VERSION = 7  # counts up when a measurement changes, so that older ones are made again
+VERSION = 8  # counts up when a measurement changes, so that older ones are made again
 
 
 @dataclass(frozen=True)
