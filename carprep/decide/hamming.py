@@ -8,7 +8,7 @@ Queries go through a band in the order of their keys, so that the buckets they l
 Measured against what else could do it, 100,000 codes within 8 bits on 2 processors: this, compiled by numba, 0.1 s;
 faiss compares all pairs in 1.8 s (`IndexBinaryFlat`), or looks into 4 tables of 16 bits in 5.4 s
 (`IndexBinaryMultiHash`); a join on bands in duckdb is exact only with bands of 7 bits, whose candidates grow with the
-square of the codes. At a million this takes 5 s and faiss 430 (`benchmarks/duplicates.py --speed`).
+square of the codes. At a million this takes 5 s and faiss 400 (`benchmarks/duplicates.py --speed`).
 """
 
 from __future__ import annotations
