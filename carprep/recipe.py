@@ -46,10 +46,9 @@ class Recipe:
     background: str = "white"  # white or keep
     look: str = "carnet"  # carnet, carnet:FILE, border, rembg:NAME or none; carnet alone tells a front from a rear
     device: str = "cpu"  # cpu or cuda: a setting of the result, since a GPU rounds in another way
-    same: str = (
-        "copy"  # copy, burst, recolour or none: what counts as one picture; a recolour is another picture, since
-    )
-    # a generator learns paints from it, and so is a burst's second shot
+    # copy, burst, recolour or none: what counts as one picture; a recolour is another one, since a generator learns
+    # paints from it, and so is a burst's second shot
+    same: str = "copy"
     margin: float = 0.06  # white round the car's box, share of its longer side; wheels must not touch the edge
     enlarge: float = 1.0  # how far a small car may be enlarged; 1 = never, since enlarging invents no detail
     split: float = 0.0  # share held out, chosen by hash so that it is the same photos every time
@@ -68,9 +67,7 @@ class Recipe:
     max_unsure: float = 0.016  # area beside and above the car where the looker was unsure, over the car's; set by eye
     # on 200 cut-outs: above it most carry a piece of a neighbour, and a photo left out costs less than half a car
     min_view: float = 0.5  # least probability that the view is a wanted one; calibrated, so half is as good as not
-    copy_distance: int = (
-        4  # bits of 64 by which codes may differ to be worth a second look; 99 % of copies have two such
-    )
+    copy_distance: int = 4  # bits of 64 by which codes may differ to be worth a second look: 99 % of copies have such
 
     words: tuple[Word, ...] = ()  # a person's words (--overrides)
 

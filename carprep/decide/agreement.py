@@ -23,6 +23,7 @@ from carprep.decide.measures import (
     STRUCTURE,
     TYPICAL,
 )
+from carprep.measure.parts import CHROMA, COLOURLESS
 
 BLOCK = 8  # px; 8 x 8 blocks
 BLOCKS = SIDE // BLOCK
@@ -33,8 +34,6 @@ BLURS = 12  # light ones; as many as bring a picture to half its size
 ALIKE = 3.0  # times the variance; a picture of half the size has about a third in its blocks
 FULL = 252.0  # of 255
 BRIGHT = 240.0  # grey level; beyond it light that was cut off looks like structure that moved
-CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
-COLOURLESS = 0.003  # share of such pixels below which a picture is grey
 STRAY = 20.0  # grey levels; what is off by more says little of the light
 LEAST_LIT = 0.1  # share of the picture that must be darker than white to tell the light by it
 WORST_COLOUR, WORST_MOVED = 0.2, 0.3  # share of the blocks in which a stamp or a retouch may be

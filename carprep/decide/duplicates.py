@@ -20,7 +20,7 @@ from carprep.decide.related import Related, Seen, relate
 from carprep.decide.relation import COPIES, Kind, shown
 from carprep.decide.table import Table
 from carprep.decide.words import pairs_of
-from carprep.measure.parts import TRIM
+from carprep.measure.parts import COLOURLESS, TRIM
 from carprep.photo import Reason
 from carprep.progress import Progress, silent
 from carprep.recipe import Recipe
@@ -33,7 +33,6 @@ ONE_PICTURE: Mapping[str, tuple[Kind, ...]] = {
     "recolour": (*COPIES, Kind.RECOLOUR),
 }
 OVERLAYS = ("checkerboard", "bar_top", "bar_bottom", "bar_left", "bar_right")
-COLOURLESS = 0.003  # share of coloured pixels; a photo has more, a grey one none
 SIZE_STEP = 1.1  # times the area
 SHARP_STEP = 2.0  # times the variance; JPEG's ringing or a stamp alone make 1.5
 MOST_WHITE = 0.5  # share of the photo's edge that is white; above it what is plain is no frame

@@ -28,6 +28,7 @@ FEW = 2_000  # codes; up to here comparing all pairs costs less than making tabl
 BLOCK = 1 << 20  # pairs compared at a time where all are
 PART = 1 << 15  # queries that one thread takes at a time
 MOST_KEY_BITS = 24  # of a band; its table of buckets then takes 64 MB
+LEAST_RADIUS = 2  # bits; fewer cannot be cut into bands with small tables, so more is looked at and then left out
 NEIGHBOURS = 256  # of one code at most; a heap has so many in one place only where its codes tell nothing apart
 
 
@@ -77,7 +78,7 @@ class Index:
 
     @cached_property
     def _bands(self) -> list[_Band]:
-        return [_band(self.codes, *limits) for limits in bands(len(self.codes), self.radius)]
+        return [_band(self.codes, *limits) for limits in bands(len(self.codes), max(self.radius, LEAST_RADIUS))]
 
     def _banded(self, queries: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from carprep.decide.probe import into_buckets, probe

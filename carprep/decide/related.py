@@ -156,13 +156,13 @@ class _Book:
     """What is known of each candidate, looked up the first time that somebody asks."""
 
     def __init__(self, pairs: np.ndarray, look: Looker) -> None:
-        self.pairs, self.look = pairs, look
+        self.pairs, self.look, self._keys = pairs, look, _keys(pairs)
         self.known = np.zeros(len(pairs), bool)
         self.measures = np.zeros((len(pairs), len(MEASURES)), np.float32)
 
     def enter(self, pairs: np.ndarray, measures: np.ndarray) -> None:
         """Write down what was measured before."""
-        numbers = np.searchsorted(_keys(self.pairs), _keys(pairs))
+        numbers = np.searchsorted(self._keys, _keys(pairs))
         self.known[numbers], self.measures[numbers] = True, measures
 
     def kinds(self, numbers: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from carprep.measure.parts import FIXED, NO_CODE, THUMB, TRIM, Part
+from carprep.measure.parts import CHROMA, FIXED, NO_CODE, THUMB, TRIM, Part
 from carprep.photo import RGB, Facts
 
 HASHED = 32  # px; what the hash is made of
@@ -27,7 +27,6 @@ LOW = 8  # rows and columns of low frequencies
 TOLD = 4.0  # grey levels; a frequency below is JPEG noise or rounding, and its bit is chance
 LEAST_TOLD = 24  # of 64 frequencies; gradients, flat pictures and soft blobs have fewer, and get no code
 SHARP_SIDE = 128  # px, longest side of what is compared in sharpness: the car, where there is one
-CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
 LEAST_SIDE = 24  # px of 256; a smaller part is enlarged noise
 PLAIN = 24  # of 255; JPEG noise and a soft light stay within it
 PLAIN_SHARE = 0.97  # of a line that is border

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 THUMB = 64  # px; a plate's place, a wheel's spokes and a wing mirror can be told, for 12 KB a photo
+CHROMA = 8  # of 255; what JPEG leaves in a grey picture is less
+COLOURLESS = 0.003  # share of pixels with more; a photo has as many, its lamps at least, a grey one none
 Part = tuple[float, float, float, float]  # left, top, right and bottom, as shares of the photo
 # parts whose place is known: whole, four nested centres (crops), all but the lowest and the uppermost (banners)
 FIXED: Sequence[Part] = (

@@ -39,7 +39,7 @@ def found(near: hamming.Near) -> list[tuple[int, int, int]]:
     return list(zip(near.query.tolist(), near.distance.tolist(), near.code.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("radius", [2, 4, 6, 8, 10])
+@pytest.mark.parametrize("radius", [0, 1, 2, 4, 6, 8, 10])
 @pytest.mark.parametrize("count", [300, hamming.FEW + 700])
 def test_the_search_finds_just_the_pairs_that_comparing_all_with_all_finds(count, radius):
     some = codes(count)
