@@ -28,8 +28,8 @@ class IndianCars(VisionDataset):
     """Square car pictures with the view as target.
 
     Reads the zip of `carprep build` without unpacking it; also any zip or folder of equal square pictures, with or
-    without `dataset.json`. A picture is float32 (3, S, S) in [-1, 1], white exactly +1; with a `transform` that one gets the
-    PIL picture, as in torchvision, and its answer is the item. Decoded pictures stay in memory up to `memory` bytes, so
+    without `dataset.json`. A picture is float32 (3, S, S) in [-1, 1], white exactly +1; with a `transform` that one
+    gets the PIL picture, as in torchvision, and its answer is the item. Decoded pictures stay in memory up to `memory` bytes, so
     that only the first epoch decodes.
 
     Attributes:

@@ -1,0 +1,163 @@
+"""The real pictures as a training sees them: checked, and where they lie while it runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sized
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from carprep import files
+from carprep.errors import UsageError
+from carprep.trainer.chance import Stream
+
+RESIDENT = 0.4  # share of the device's free memory that the pictures may take
+LOOKED_AT = 1000  # pictures of a dataset whose range is checked
+LEAST = 8  # pictures; below it there is nothing to learn from
+IN_RANGE = (
+    "reals must lie in [-1, 1] with white at exactly +1, since a generator ends in tanh; use "
+    "transforms.Normalize((0.5,) * 3, (0.5,) * 3) behind ToTensor, or IndianCars without a transform"
+)
+
+
+@dataclass
+class Reals:
+    """The pictures of a run.
+
+    Attributes:
+        count, side: how many, and their side in px.
+        pixels: uint8 (N, 3, S, S), on the device or pinned; None where items come from the dataset one by one.
+        labels: int64 (N,); empty where items come one by one.
+        about: what the set is: name, sha256, licences, where it faces.
+    """
+
+    count: int
+    side: int
+    pixels: Tensor | None
+    labels: Tensor
+    dataset: Any
+    device: torch.device
+    place: str = "resident"
+    about: dict[str, str] = field(default_factory=dict)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 (B, 3, S, S) in [-1, 1] and int64 (B,), on the device."""
+        if self.pixels is None:
+            items = [self.dataset[int(index)] for index in indices]
+            pictures = torch.stack([picture for picture, _ in items]).to(self.device)
+            return pictures, torch.tensor([int(label) for _, label in items], device=self.device)
+        indices = indices.to(self.pixels.device)
+        pixels, labels = self.pixels[indices], self.labels[indices]
+        if self.place == "prefetch":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+            labels = labels.pin_memory().to(self.device, non_blocking=True)
+        return scaled(pixels), labels
+
+    def stream(self, seed: int) -> Stream:
+        """The order in which they are seen."""
+        return Stream(self.count, seed)
+
+    def some(self, count: int) -> Tensor:
+        """Evenly spread pictures, uint8 (n, 3, S, S), on the processor."""
+        count = min(count, self.count)
+        indices = torch.tensor([i * self.count // count for i in range(count)])
+        if self.pixels is not None:
+            return self.pixels[indices.to(self.pixels.device)].cpu()
+        return as_bytes(self.batch(indices)[0]).cpu()
+
+
+def scaled(pixels: Tensor) -> Tensor:
+    """uint8 to float32 in [-1, 1]; 255 is exactly +1."""
+    return pixels.to(torch.float32).div_(127.5).sub_(1)
+
+
+def as_bytes(pictures: Tensor) -> Tensor:
+    """float in [-1, 1] to uint8, rounded."""
+    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def reals_of(dataset: Any, device: torch.device) -> Reals:
+    """Look at a dataset, check its range, and put its pictures where they are quickest.
+
+    Args:
+        dataset: items (float32 (3, S, S) in [-1, 1], int). One with `tensor()` and no transforms is taken whole.
+
+    Raises:
+        UsageError: too few pictures, of another shape, or out of range.
+    """
+    if not isinstance(dataset, Sized) or len(dataset) < LEAST:
+        raise UsageError(
+            f"there are {len(dataset) if isinstance(dataset, Sized) else 'unknown'} pictures; {LEAST} are the least"
+        )
+    count = len(dataset)
+    if not hasattr(dataset, "tensor") or getattr(dataset, "transforms", None) is not None:
+        side = _checked(dataset)
+        return Reals(count, side, None, torch.empty(0), dataset, device, "one by one")
+    pixels, labels = dataset.tensor(), torch.tensor([int(target) for target in dataset.targets])
+    place = where(pixels.nbytes, device)
+    if place == "resident":
+        pixels, labels = pixels.to(device), labels.to(device)
+    return Reals(count, pixels.shape[2], pixels, labels, dataset, device, place, _about(dataset))
+
+
+def where(size: int, device: torch.device) -> str:
+    """resident where so many bytes are under 40 % of the device's free memory, else prefetch."""
+    if device.type != "cuda":
+        return "resident"
+    free, _ = torch.cuda.mem_get_info(device)
+    return "resident" if size < RESIDENT * free else "prefetch"
+
+
+def _checked(dataset: Any) -> int:
+    """The side of a dataset's pictures; refuses what a generator cannot reach."""
+    count = len(dataset)
+    looked = [i * count // min(count, LOOKED_AT) for i in range(min(count, LOOKED_AT))]
+    low, high, shape = float("inf"), float("-inf"), None
+    for index in looked:
+        picture = dataset[index][0]
+        if (
+            not isinstance(picture, Tensor)
+            or picture.ndim != 3
+            or picture.shape[0] != 3
+            or not picture.is_floating_point()
+        ):
+            raise UsageError(
+                f"item {index} must be a float tensor (3, S, S); add ToTensor to its transform. {IN_RANGE}"
+            )
+        if picture.shape[1] != picture.shape[2] or (shape is not None and picture.shape != shape):
+            raise UsageError(f"item {index} is {tuple(picture.shape)}; all pictures must be squares of one size")
+        shape = picture.shape
+        low, high = min(low, float(picture.min())), max(high, float(picture.max()))
+    if not (low >= -1 - 1e-6 and high <= 1 + 1e-6):
+        raise UsageError(
+            f"the pictures reach from {low:.2f} to {high:.2f}: they look normalised by mean and deviation; {IN_RANGE}"
+        )
+    if low >= 0 and high > 0.5:
+        raise UsageError(f"the pictures reach from {low:.2f} to {high:.2f}: they lie in [0, 1]; {IN_RANGE}")
+    if high < 0.99:
+        raise UsageError(f"no picture reaches white, the brightest value is {high:.2f}; {IN_RANGE}")
+    assert shape is not None
+    return int(shape[1])
+
+
+def _about(dataset: Any) -> dict[str, str]:
+    """What a set of ours says of itself; kept in checkpoints and exported files."""
+    metadata = list(getattr(dataset, "metadata", ()))
+    licences = sorted({str(row["licence"]) for row in metadata if row.get("licence")})
+    root = Path(getattr(dataset, "root", ""))
+    facings = {row.get("facing") for row in metadata} - {None, "none", ""}
+    return {
+        "set": root.name,
+        "sha256": files.sha256_of(root) if root.is_file() else "",
+        "licences": ", ".join(licences) or "unknown",
+        "faces": facings.pop() if len(facings) == 1 else "",
+    }
+
+
+def disk_free(folder: Path) -> int:
+    """Bytes free where a folder is or will be."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
