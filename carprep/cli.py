@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carprep.commands import relations
+from carprep.commands import relations, training
 from carprep.commands.options import (
     BUILD,
     FAILED,
     HOUSE,
+    TRAIN,
     WRONG_CALL,
     CacheFolder,
     Json,
@@ -253,6 +254,8 @@ def look(
 
 
 app.command(rich_help_panel=BUILD)(relations.check)
+for _command in (training.plan, training.train, training.sample, training.curves, training.runs, training.export):
+    app.command(rich_help_panel=TRAIN)(_command)
 
 
 @app.command(rich_help_panel=HOUSE)

@@ -29,8 +29,8 @@ class IndianCars(VisionDataset):
 
     Reads the zip of `carprep build` without unpacking it; also any zip or folder of equal square pictures, with or
     without `dataset.json`. A picture is float32 (3, S, S) in [-1, 1], white exactly +1; with a `transform` that one
-    gets the PIL picture, as in torchvision, and its answer is the item. Decoded pictures stay in memory up to `memory` bytes, so
-    that only the first epoch decodes.
+    gets the PIL picture, as in torchvision, and its answer is the item. Decoded pictures stay in memory up to `memory`
+    bytes, so that only the first epoch decodes.
 
     Attributes:
         classes: front, front-side, side, rear-side, rear; or `["unknown"]` where the set knows no views.

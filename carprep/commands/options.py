@@ -10,7 +10,7 @@ import typer
 
 from carprep.errors import UsageError
 
-BUILD, HOUSE = "Build", "House"  # panels of --help
+BUILD, TRAIN, HOUSE = "Build", "Train", "House"  # panels of --help
 FAILED, WRONG_CALL, INVALID = 1, 2, 4  # exit statuses
 MOST_WORKERS = 256
 

@@ -1,4 +1,4 @@
-"""DiffAugment (Zhao et al. 2020): reals and fakes are shown recoloured, moved and with holes, gradients pass through."""
+"""DiffAugment (Zhao et al. 2020): reals and fakes are recoloured, moved and punched; gradients pass."""
 
 from __future__ import annotations
 

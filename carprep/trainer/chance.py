@@ -61,7 +61,7 @@ def _warp(batch: int, device: torch.device) -> Warp:
 
 
 class Stream:
-    """Which pictures each step sees: one permutation after the other, running on across batches, so batches are full."""
+    """Which pictures each step sees: one permutation after the other, running on, so batches are full."""
 
     def __init__(self, pictures: int, seed: int) -> None:
         self.pictures, self.seed = pictures, seed

@@ -148,7 +148,7 @@ def _check(config: Config) -> None:
     counts = ("z", "maps", "batch", "epochs", "window", "sample_every", "score_every", "save_every", "keep_every")
     small = next((name for name in counts if getattr(config, name) < 1), None)
     checks = [
-        (config.size in SIZES, f"pictures of {config.size} px cannot be trained on: build with --size 32, 64, 128 or 256"),
+        (config.size in SIZES, f"pictures of {config.size} px cannot be trained on: build 32, 64, 128 or 256"),
         (small is None, f"--{str(small).replace('_', '-')} must be at least 1"),
         (config.batch >= 2, "--batch must be at least 2"),
         (config.steps >= 0, "--steps must not be negative"),

@@ -12,7 +12,7 @@ import torch
 from carprep import files
 from carprep.errors import RunError, UsageError
 from carprep.progress import Progress, silent
-from carprep.trainer import checkpoint, features, outputs
+from carprep.trainer import checkpoint, features, outputs, plan
 from carprep.trainer.alarms import Alarm
 from carprep.trainer.chance import draw, part, seed_of
 from carprep.trainer.config import Config
@@ -90,8 +90,7 @@ def train(
         raise UsageError(f"the pictures are {reals.side} px, the settings say {config.size}")
     held = reals_of(holdout, where) if holdout is not None else None
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        run = begin(config, folder, reals.about or {"set": "", "sha256": "", "licences": "", "faces": ""}, reals.count,
-                    team, where)  # fmt: skip
+        run = begin(config, folder, reals.about, reals.count, team, where)
         _start(run, resume, init, say, team)
         try:
             return _Training(run, reals, held, team, stop, progress, say, tensorboard).go()
@@ -158,7 +157,9 @@ class _Training:
         try:
             told = learn(state, pictures, views, draws, self.team.share)
         except RuntimeError as error:
-            raise _translated(error, config) from error
+            if not plan.is_memory(error):
+                raise
+            raise RunError(plan.lack_of_memory(config, state.device)) from error
         run.record.add(told)
         state.step += 1
 
@@ -243,13 +244,3 @@ class _Training:
             self.show.finish()
         self.team.wait()
         return Result(run.folder, step, total, run.best, score, self.alarms)
-
-
-def _translated(error: RuntimeError, config: Config) -> Exception:
-    """One line for a lack of memory; anything else stays as it is."""
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return RunError(
-            f"out of memory at batch {config.batch}; carprep plan says what it takes, --batch {max(2, config.batch // 2)} "
-            "takes half"
-        )
-    return error

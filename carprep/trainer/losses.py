@@ -51,7 +51,7 @@ RELATIVISTIC_WON = 0.005  # as Parted.won
 
 
 def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
-    """How far `winner` is from being told above `loser`, pair by pair (Jolicoeur-Martineau 2018): (N,), (N,) to a number."""
+    """How far `winner` is from being told above `loser`, pair by pair (Jolicoeur-Martineau 2018)."""
     return functional.softplus(loser - winner).mean()
 
 

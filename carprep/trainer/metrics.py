@@ -70,12 +70,13 @@ def kid(one: Features, other: Features) -> Estimate:
 def fid(one: Features, other: Features) -> float:
     """Frechet distance of two Gaussians (Heusel et al. 2017), biased upwards for small sets.
 
-    tr sqrt(S1 S2) is the nuclear norm of Xc Yc^T / sqrt((m-1)(n-1)): no matrix root, so fewer rows than features do no harm.
+    tr sqrt(S1 S2) is the nuclear norm of Xc Yc^T / sqrt((m-1)(n-1)): no matrix root, so fewer rows than features do
+    no harm.
     """
     _check(one, other, 2)
     centred = [np.asarray(part - part.mean(0)) / math.sqrt(len(part) - 1) for part in (one, other)]
     # rows beyond the width add nothing: R of QR has the same products
-    short = [np.linalg.qr(part, mode="r") if len(part) > part.shape[1] else part for part in centred]
+    short = [np.asarray(np.linalg.qr(part, mode="r")) if len(part) > part.shape[1] else part for part in centred]
     root = np.linalg.norm(short[0] @ short[1].T, "nuc")
     means = float(((one.mean(0) - other.mean(0)) ** 2).sum())
     return float(means + (centred[0] ** 2).sum() + (centred[1] ** 2).sum() - 2 * root)

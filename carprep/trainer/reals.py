@@ -17,6 +17,7 @@ from carprep.trainer.chance import Stream
 
 RESIDENT = 0.4  # share of the device's free memory that the pictures may take
 LOOKED_AT = 1000  # pictures of a dataset whose range is checked
+ABOUT = ("set", "path", "sha256", "licences", "faces")
 LEAST = 8  # pictures; below it there is nothing to learn from
 IN_RANGE = (
     "reals must lie in [-1, 1] with white at exactly +1, since a generator ends in tanh; use "
@@ -94,10 +95,11 @@ def reals_of(dataset: Any, device: torch.device) -> Reals:
             f"there are {len(dataset) if isinstance(dataset, Sized) else 'unknown'} pictures; {LEAST} are the least"
         )
     count = len(dataset)
+    whole: Any = dataset
     if not hasattr(dataset, "tensor") or getattr(dataset, "transforms", None) is not None:
         side = _checked(dataset)
-        return Reals(count, side, None, torch.empty(0), dataset, device, "one by one")
-    pixels, labels = dataset.tensor(), torch.tensor([int(target) for target in dataset.targets])
+        return Reals(count, side, None, torch.empty(0), dataset, device, "one by one", dict.fromkeys(ABOUT, ""))
+    pixels, labels = dataset.tensor(), torch.tensor([int(target) for target in whole.targets])
     place = where(pixels.nbytes, device)
     if place == "resident":
         pixels, labels = pixels.to(device), labels.to(device)
@@ -152,6 +154,7 @@ def _about(dataset: Any) -> dict[str, str]:
     facings = {row.get("facing") for row in metadata} - {None, "none", ""}
     return {
         "set": root.name,
+        "path": str(root.absolute()),
         "sha256": files.sha256_of(root) if root.is_file() else "",
         "licences": ", ".join(licences) or "unknown",
         "faces": facings.pop() if len(facings) == 1 else "",

@@ -91,7 +91,7 @@ class Run:
         """
         if saved["pictures"] != self.pictures or saved["set"]["sha256"] != self.about["sha256"]:
             raise UsageError(
-                f"{self.folder} was trained on other pictures ({saved['pictures']} of {saved['set']['set'] or 'a dataset'}); "
+                f"{self.folder} was trained on other pictures, {saved['pictures']} of {saved['set']['set']}; "
                 "name the same set, or start a new run with --init"
             )
         state = self.state
@@ -125,9 +125,9 @@ def begin(config: Config, folder: Path, about: dict[str, str], pictures: int, te
     generator = team.whole(generator, device).to(device, memory_format=layout)
     discriminator = team.whole(discriminator, device).to(device, memory_format=layout)
     average = Average(generator, config.ema_half_life, config.batch, config.ema)
-    optimisers = [_adam(config, network, rate, device) for network, rate in
-                  ((generator, config.rate_g), (discriminator, config.rate_d))]  # fmt: skip
-    state = State(config, generator, discriminator, average, *optimisers, device, config.precision == "bf16")
+    learns_g = _adam(config, generator, config.rate_g, device)
+    learns_d = _adam(config, discriminator, config.rate_d, device)
+    state = State(config, generator, discriminator, average, learns_g, learns_d, device, config.precision == "bf16")
     return Run(folder, state, Record(folder, config.window, config.batch, device), Watch(config), about, pictures)
 
 
@@ -145,8 +145,8 @@ def take_weights(run: Run, source: Path) -> None:
     except RuntimeError as error:
         told = Config.from_toml(saved["config"])
         raise UsageError(
-            f"the weights of {source} do not fit: they are of {told.preset} at {told.size} px with {told.maps} maps and "
-            f"z {told.z}; choose the same with --preset, --maps and --z"
+            f"the weights of {source} do not fit: they are of {told.preset}, {told.size} px, --maps {told.maps} and "
+            f"--z {told.z}; choose the same"
         ) from error
 
 

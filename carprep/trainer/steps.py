@@ -68,10 +68,7 @@ def _game(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share
         fakes = state.generator(draws.z, views)
     seen = [_shown(pictures, draws, i) for i, pictures in enumerate((reals, fakes.detach()))]
     state.optimiser_d.zero_grad(set_to_none=True)
-    if loss is not None:
-        told = _teach_parted(state, loss, seen, views)
-    else:
-        told = _teach_paired(state, seen, views)
+    told = _teach_parted(state, loss, seen, views) if loss is not None else _teach_paired(state, seen, views)
     d_gradient = _learn(state.optimiser_d, state.discriminator, share)
     with _frozen(state.discriminator):
         shown = _shown(fakes, draws, 2)

@@ -1,4 +1,4 @@
-"""Residual networks without any norm, after R3GAN (Huang et al. 2024): no picture of a batch changes another's answer."""
+"""Residual networks without any norm, after R3GAN (Huang et al. 2024): pictures of a batch are apart."""
 
 from __future__ import annotations
 

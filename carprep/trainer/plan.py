@@ -1,0 +1,189 @@
+"""What a training will take, before it is begun: steps, layers, time, memory, disk; and the batch that fits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from carprep.trainer.chance import draw
+from carprep.trainer.config import Config
+from carprep.trainer.machine import Team, prepare
+from carprep.trainer.nets import networks
+from carprep.trainer.reals import disk_free, where
+from carprep.trainer.run import begin
+from carprep.trainer.steps import step
+
+WARM, TIMED = 1, 3  # steps
+FEW, SCARCE = 2000, 100  # pictures
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its name, the side of what it gives in px, its receptive field in px, its parameters."""
+
+    network: str
+    name: str
+    kind: str
+    maps: int
+    side: int
+    field: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take."""
+
+    steps: int
+    images: int
+    layers: tuple[Layer, ...]
+    parameters: int
+    seconds_per_step: float
+    memory: int  # bytes, the largest that was in use while timing
+    place: str  # where the pictures lie
+    disk: int  # bytes
+    disk_free: int
+    advice: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole run."""
+        return self.seconds_per_step * self.steps
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for --json."""
+        return {**asdict(self), "seconds": self.seconds}
+
+
+def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan:
+    """Time a few steps on noise, and add up the rest."""
+    prepare(config, device)
+    layers = tuple(layers_of(config))
+    seconds, memory = _timed(config, device)
+    steps = config.total(pictures)
+    weights = sum(layer.parameters for layer in layers)
+    # each checkpoint: generator, discriminator, average, and Adam's two moments
+    checkpoint = 4 * 4 * weights
+    samples = steps // config.sample_every * 64 * config.size**2 * 2
+    disk = checkpoint * (2 + config.keep) + samples
+    size = pictures * 3 * config.size**2
+    free = disk_free(out)
+    return Plan(steps, steps * config.batch, layers, weights, seconds, memory, where(size, device), disk, free,
+                tuple(_advice(config, pictures, seconds * steps, disk, free, device)))  # fmt: skip
+
+
+def _timed(config: Config, device: torch.device) -> tuple[float, int]:
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        run = begin(replace(config, window=10), Path(), {}, 0, Team(config, device), device)
+        reals = torch.rand(config.batch, 3, config.size, config.size, device=device) * 2 - 1
+        views = torch.zeros(config.batch, dtype=torch.int64, device=device)
+        started = 0.0
+        for number in range(WARM + TIMED):
+            if number == WARM:
+                _wait(device)
+                started = time.perf_counter()
+            step(run.state, reals, views, draw(config, config.batch, device))
+            run.state.step += 1
+        _wait(device)
+        taken = (time.perf_counter() - started) / TIMED
+    from carprep.trainer.record import memory
+
+    return taken, memory(device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def layers_of(config: Config) -> Iterator[Layer]:
+    """The layers with weights of both networks, in the order in which they work."""
+    generator, discriminator = networks(config)
+    views = torch.zeros(2, dtype=torch.int64)
+    inputs = {"G": torch.zeros(2, config.z), "D": torch.zeros(2, 3, config.size, config.size)}
+    for name, network in (("G", generator), ("D", discriminator)):
+        found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+        hooks = [
+            module.register_forward_hook(_seen(found, path))
+            for path, module in network.named_modules()
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding)
+        ]
+        with torch.no_grad():
+            network(inputs[name], views)
+        for hook in hooks:
+            hook.remove()
+        field, jump = 1, 1
+        for path, module, shape in found:
+            count = sum(parameter.numel() for parameter in module.parameters())
+            if isinstance(module, nn.Conv2d) and name == "D":
+                # what a place of the plane sees of the picture (Araujo et al. 2019)
+                jump = config.size // shape[2] if shape[2] > 1 else jump
+                field = min(field + (module.kernel_size[0] - 1) * max(1, jump // module.stride[0]), config.size)
+            side = shape[2] if len(shape) == 4 else 1
+            seen = field if name == "D" and isinstance(module, nn.Conv2d) else 0
+            yield Layer(name, path, type(module).__name__.removeprefix("Parametrized"), shape[1], side, seen, count)
+        rest = sum(p.numel() for p in network.parameters()) - sum(
+            p.numel() for _, module, _ in found for p in module.parameters()
+        )
+        if rest:
+            yield Layer(name, "norms and scales", "", 0, 0, 0, rest)
+
+
+def _seen(found: list[Any], path: str) -> Callable[[nn.Module, Any, Tensor], None]:
+    def hook(module: nn.Module, inputs: Any, answer: Tensor) -> None:
+        found.append((path, module, tuple(answer.shape)))
+
+    return hook
+
+
+def _advice(config: Config, pictures: int, seconds: float, disk: int, free: int, device: torch.device) -> Iterator[str]:
+    if pictures < SCARCE:
+        yield f"{pictures} pictures are few: expect the samples to repeat them"
+    if pictures < FEW and config.augment == "none" and config.preset != "vae":
+        yield f"with {pictures:,} pictures D learns them by heart: --augment diffaugment, or --preset best"
+    if config.batch > pictures:
+        yield f"a batch of {config.batch} holds the same picture twice: --batch {max(2, pictures // 2)}"
+    if disk > free:
+        yield f"the disk has {free / 1e9:.1f} GB free and this takes {disk / 1e9:.1f} GB: a smaller --keep"
+    if seconds > 86_400 and device.type == "cpu":
+        yield "on a processor this takes days: fewer --steps, half the --maps (a quarter of the time), or a GPU"
+
+
+def is_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def lack_of_memory(config: Config, device: torch.device) -> str:
+    """One line that names the batch that fits."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+    def tried(batch: int) -> None:
+        _timed(replace(config, batch=batch), device)
+
+    batch = largest_batch(config.batch, tried)
+    if batch == 0:
+        return f"out of memory at --batch {config.batch}, and at every smaller one; fewer --maps, or smaller pictures"
+    return f"out of memory at --batch {config.batch}; --batch {batch} fits"
+
+
+def largest_batch(above: int, tried: Callable[[int], None]) -> int:
+    """The largest halving of a batch that a trial gets through without running out of memory; 0 where none does."""
+    batch = above // 2
+    while batch >= 2:
+        try:
+            tried(batch)
+        except RuntimeError as error:
+            if not is_memory(error):
+                raise
+            batch //= 2
+        else:
+            return batch
+    return 0
