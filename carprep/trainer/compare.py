@@ -13,7 +13,10 @@ from carprep.trainer.config import Config
 from carprep.trainer.record import NAME, read
 from carprep.trainer.run import CONFIG
 
-COLUMNS = tuple("run,preset,size,maps,batch,augment,seed,step,images,best KID,at step,img/s,alarms".split(","))
+COLUMNS = (
+    "run", "preset", "size", "maps", "batch", "augment", "seed", "step", "images", "best KID", "at step", "img/s",
+    "alarms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import tempfile
@@ -19,6 +18,7 @@ from torch.nn.utils import parametrize
 from carprep import files
 from carprep.errors import UsageError
 from carprep.trainer import checkpoint
+from carprep.trainer.nets import networks
 from carprep.trainer.sample import Trained
 from carprep.version import VERSION
 
@@ -81,7 +81,7 @@ def metadata(trained: Trained, name: str) -> dict[str, str]:
 
 
 def _bytes_of(trained: Trained, kind: str, name: str, say: Callable[[str], None]) -> bytes:
-    network = _baked(trained.generator if name == "generator" else trained.discriminator)
+    network = _baked(trained, name)
     conditional = trained.config.conditional == "view"
     ready = network if conditional else _Plain(network).eval()
     size, z = trained.config.size, trained.config.z
@@ -131,9 +131,13 @@ def _onnx(ready: nn.Module, inputs: tuple[Tensor, ...], name: str, trained: Trai
     return data
 
 
-def _baked(network: nn.Module) -> nn.Module:
-    """A copy whose spectral norms have become plain weights."""
-    twin = copy.deepcopy(network).to("cpu", memory_format=torch.contiguous_format).eval()
+def _baked(trained: Trained, name: str) -> nn.Module:
+    """The network with its spectral norms made plain weights."""
+    # built anew: a deep copy shares its original's class, and taking a parametrization off would break both
+    with torch.random.fork_rng(devices=[]):
+        twin = networks(trained.config)[WHATS.index(name)]
+    twin.load_state_dict((trained.generator if name == "generator" else trained.discriminator).state_dict())
+    twin.eval()
     for module in twin.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")

@@ -91,30 +91,39 @@ def train(
     held = reals_of(holdout, where) if holdout is not None else None
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         run = begin(config, folder, reals.about, reals.count, team, where)
-        _start(run, resume, init, say, team)
+        done = _start(run, resume, init, say, team)
+        if done is not None:
+            return done
         try:
             return _Training(run, reals, held, team, stop, progress, say, tensorboard).go()
         finally:
             team.leave()
 
 
-def _start(run: Run, resume: bool, init: Path | None, say: Say, team: Team) -> None:
+def _start(run: Run, resume: bool, init: Path | None, say: Say, team: Team) -> Result | None:
+    """Make the run ready; its result where it has nothing left to do."""
     latest = run.checkpoint(LATEST)
     if resume:
         saved = checkpoint.load(latest)
         if not run.config.same_run(Config.from_toml(saved["config"])):
             raise UsageError(f"{latest} was made with other settings; only steps, epochs and on_alarm can change")
-        for words in run.restore(saved):
+        step, total = int(saved["step"]), run.config.total(run.pictures)
+        if step >= total:  # before anything is cut: a finished run stays as it is
+            say(f"{run.folder} has made its {step:,} steps; --steps N takes it further")
+            return Result(run.folder, step, total, dict(saved["best"]))
+        for words in run.restore(saved, team.writes):
             say(words)
-        return
+        return None
     if latest.exists():
         raise UsageError(f"there is a run in {run.folder}: go on with --resume {run.folder}, or choose another --out")
+    team.wait()  # all have looked before one writes
     if init is not None:
         take_weights(run, init)
     if team.writes:
         files.write_text(run.folder / CONFIG, run.config.to_toml())
         files.write_text(run.record.path, "")
         run.save()
+    return None
 
 
 @dataclass
@@ -132,13 +141,11 @@ class _Training:
     def go(self) -> Result:
         run, config = self.run, self.run.config
         total = config.total(self.reals.count)
-        files.write_text(run.folder / CONFIG, config.to_toml())
-        if run.state.step >= total:
-            self.say(f"{run.folder} has made its {run.state.step:,} steps; --steps N takes it further")
-            return Result(run.folder, run.state.step, total, run.best)
+        if self.team.writes:
+            files.write_text(run.folder / CONFIG, config.to_toml())
         self.judge = Judge.of(config, self.reals, self.held) if self.team.writes else None
         self.show = outputs.Show.of(run, self.reals, self.tensorboard) if self.team.writes else None
-        if run.state.step == 0:
+        if run.state.step == 0 and self.show is not None:
             self._picture()
         self.stream = self.reals.stream(config.seed)
         while run.state.step < total and not self.stop():

@@ -65,10 +65,13 @@ class Record:
         """What a checkpoint keeps of the open window."""
         return {"sums": self.sums.cpu(), "counts": self.counts.cpu()}
 
-    def restore(self, state: dict[str, Tensor], step: int) -> None:
-        """Cut what a resumed run will write again, and take the open window's sums back."""
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take the open window's sums back."""
         self.sums.copy_(state["sums"])
         self.counts.copy_(state["counts"])
+
+    def cut(self, step: int) -> None:
+        """Cut what a run that goes on from a step will write again."""
         whole = step - step % self.window
         kept = [line for line in read(self.path) if _stays(line, step, whole)]
         files.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))

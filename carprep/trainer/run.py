@@ -83,7 +83,7 @@ class Run:
             "torch": str(torch.__version__),
         }
 
-    def restore(self, saved: Mapping[str, Any]) -> list[str]:
+    def restore(self, saved: Mapping[str, Any], writes: bool = True) -> list[str]:
         """Take a checkpoint's state; what may make the bits differ, in words.
 
         Raises:
@@ -100,8 +100,10 @@ class Run:
         state.average.network.load_state_dict(saved["average"])
         state.step, self.best = int(saved["step"]), dict(saved["best"])
         self.watch.won_steps = int(saved["won_steps"])
-        self.record.restore(saved["record"], state.step)
-        self._tidy()
+        self.record.restore(saved["record"])
+        if writes:
+            self.record.cut(state.step)
+            self._tidy()
         return list(_differences(saved, state.device))
 
     def _tidy(self) -> None:
