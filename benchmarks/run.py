@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("throughput", "lookers", "duplicates", "rerun", "memory", "codecs")
+NAMES = ("throughput", "lookers", "duplicates", "rerun", "memory", "codecs", "training")
 
 
 def main() -> None:

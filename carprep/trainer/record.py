@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from carprep import files
-from carprep.trainer.steps import MEASURED
+from carprep.trainer.steps import ABSENT, MEASURED
 
 CLOCK = ("images_per_second", "memory", "time")  # fields that differ from run to run
 NAME = "metrics.jsonl"
@@ -30,7 +30,7 @@ class Record:
 
     def add(self, told: Tensor) -> None:
         """Add a step's figures, without waiting for them."""
-        known = ~told.isnan()
+        known = told != ABSENT
         self.sums += torch.where(known, told, 0)
         self.counts += known
         self._steps += 1

@@ -18,6 +18,7 @@ from carprep.trainer.config import Config
 
 # what a step tells, in this order; see the README's table of metrics
 MEASURED = ("d_loss", "g_loss", "d_real", "d_fake", "d_gradient", "g_gradient", "penalty", "reconstruction", "kld")
+ABSENT = float("-inf")  # where a step has no such figure; NaN is a figure, and an alarm
 Share = Callable[[Iterable[nn.Parameter]], None]
 
 
@@ -52,7 +53,7 @@ def step(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share 
         share: averages the gradients over processes.
 
     Returns:
-        float32 (len(MEASURED),), on the device; NaN where a preset has no such thing.
+        float32 (len(MEASURED),), on the device; ABSENT where there is no such figure.
     """
     if state.config.mirror:
         reals = torch.where(draws.flip, reals.flip(3), reals)
@@ -84,7 +85,7 @@ def _game(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share
     g_gradient = _learn(state.optimiser_g, state.generator, share)
     state.average.follow(state.generator, state.step * config.batch)
     d_loss, d_real, d_fake, penalty = told
-    none = torch.full_like(d_loss, float("nan"))
+    none = torch.full_like(d_loss, ABSENT)
     return torch.stack([d_loss, g_loss.detach(), d_real, d_fake, d_gradient, g_gradient, penalty, none, none])
 
 
@@ -101,7 +102,7 @@ def _teach_parted(state: State, loss: losses.Parted, seen: list[Tensor], views: 
     if joint:
         torch.stack(parts).sum().backward()
     d_loss = torch.stack(parts).detach().sum()
-    return d_loss, *means, torch.full_like(d_loss, float("nan"))
+    return d_loss, *means, torch.full_like(d_loss, ABSENT)
 
 
 def _teach_paired(state: State, seen: list[Tensor], views: Tensor) -> tuple[Tensor, ...]:
@@ -111,7 +112,7 @@ def _teach_paired(state: State, seen: list[Tensor], views: Tensor) -> tuple[Tens
     seen = [pictures.detach().requires_grad_(due) for pictures in seen]
     real, fake = (judge(state, pictures, views) for pictures in seen)
     d_loss = losses.relativistic(real, fake)
-    penalty = torch.full_like(d_loss, float("nan"))
+    penalty = torch.full_like(d_loss, ABSENT)
     total = d_loss
     if due:
         penalty = losses.gradient_penalty(real, seen[0]) + losses.gradient_penalty(fake, seen[1])
@@ -135,7 +136,7 @@ def _vae(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share)
     d_gradient = _learn(state.optimiser_d, state.discriminator, share)
     g_gradient = _learn(state.optimiser_g, state.generator, share)
     state.average.follow(state.generator, state.step * state.config.batch)
-    none = torch.full_like(loss.detach(), float("nan"))
+    none = torch.full_like(loss.detach(), ABSENT)
     told = [none, loss.detach(), none, none, d_gradient, g_gradient, none, reconstruction.detach(), kld.detach()]
     return torch.stack(told)
 
