@@ -1,7 +1,7 @@
 """How fast is a training step beside the tutorial's, and an epoch of IndianCars beside ImageFolder?
 
 The plain step is the DCGAN that tutorials print: default memory layout, unfused Adam, `.item()` for each figure, D not
-frozen while G learns; the same networks, batch and picture stream. Each side runs in a process of its own, turn by turn.
+frozen while G learns; the same networks, batch and picture stream. Each side runs in a process of its own, in turn.
 """
 
 from __future__ import annotations
