@@ -31,9 +31,9 @@ def ours(maps: int) -> float:
     from carprep.trainer.chance import draw, seed_of
     from carprep.trainer.config import Config
     from carprep.trainer.machine import Team, prepare
-    from carprep.trainer.reals import scaled
     from carprep.trainer.run import begin
     from carprep.trainer.steps import step
+    from torch_datasets.cars import in_range
 
     config, cpu = Config.of("dcgan", maps=maps, batch=BATCH), torch.device("cpu")
     prepare(config, cpu)
@@ -43,7 +43,7 @@ def ours(maps: int) -> float:
     def once(number: int) -> None:
         torch.manual_seed(seed_of("step", 0, number))
         draws = draw(config, BATCH, cpu)
-        run.record.add(step(run.state, scaled(pixels[_indices(number)]), views, draws))
+        run.record.add(step(run.state, in_range(pixels[_indices(number)]), views, draws))
         run.state.step += 1
 
     return _timed(once)

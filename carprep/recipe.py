@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from carprep import files
 from carprep.errors import UsageError
 from carprep.photo import CLASSES, View
+from carprep.toml import toml_value
 
 FACES = ("keep", "left", "right")
 BACKGROUNDS = ("white", "keep")
@@ -86,7 +86,7 @@ class Recipe:
 
     def to_toml(self) -> str:
         """This recipe as TOML that `from_toml` reads back to an equal value."""
-        plain = [f"{f.name} = {_toml(getattr(self, f.name))}" for f in fields(self) if f.name != "words"]
+        plain = [f"{f.name} = {toml_value(getattr(self, f.name))}" for f in fields(self) if f.name != "words"]
         words = [_toml_word(word) for word in self.words]
         return "\n".join([*plain, *words]) + "\n"
 
@@ -186,18 +186,10 @@ def _typed(key: str, value: Any, kind: type, name: str) -> Any:
         raise UsageError(f"{name}: {key} = {value!r} does not fit; see the README's table of options") from error
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(part) for part in value) + "]"
-    if isinstance(value, str):
-        # a JSON string is a TOML basic string, save that TOML wants DEL escaped
-        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
-
-
 def _toml_word(word: Word) -> str:
-    return f"\n[[words]]\nphoto = {_toml(word.photo)}\nword = {_toml(word.word)}\nnote = {_toml(word.note)}" + (
-        f"\nother = {_toml(word.other)}" if word.other else ""
+    return (
+        f"\n[[words]]\nphoto = {toml_value(word.photo)}\nword = {toml_value(word.word)}\nnote = {toml_value(word.note)}"
+        + (f"\nother = {toml_value(word.other)}" if word.other else "")
     )
 
 

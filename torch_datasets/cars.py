@@ -107,6 +107,12 @@ class IndianCars(VisionDataset):
         images = in_range(self._bytes([range(len(self))[index] for index in indices]))
         return [(image, self.targets[index]) for image, index in zip(images.unbind(), indices, strict=True)]
 
+    @property
+    def facing(self) -> str:
+        """The side that all cars face, left or right, as `carprep build --face` makes them; empty where they differ."""
+        facings = {row.get("facing") for row in self.metadata} - {None, "none", ""}
+        return str(facings.pop()) if len(facings) == 1 else ""
+
     def tensor(self) -> Tensor:
         """The whole split, uint8 (N, 3, S, S); a copy.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from carprep.photo import CLASSES
 from torch_datasets.storage import BadSet, Storage
 
-VIEWS = ("front", "front-side", "side", "rear-side", "rear")  # the order of the classes in dataset.json
+VIEWS = tuple(str(view) for view in CLASSES)  # the order of the classes in dataset.json
 LABELS, METADATA = "dataset.json", "metadata.jsonl"
 
 

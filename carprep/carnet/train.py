@@ -8,7 +8,6 @@ command goes on from its last checkpoint. The same folder and the same settings 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from carprep import files
+from carprep.allocator import keep_memory
 from carprep.carnet.batches import Batches, has_bfloat16, teaches
 from carprep.carnet.command import run
 from carprep.carnet.network import Answers, CarNet, Shape
@@ -71,7 +71,7 @@ def train(folder: Path, out: Path, config: Config, threads: int, start: Path | N
         UsageError: nothing to learn from, or `out` holds a checkpoint of other settings.
     """
     torch.set_num_threads(threads)
-    _keep_memory()
+    keep_memory()
     if start is not None:
         config = replace(config, start=files.sha256_of(start) if start.is_file() else str(start))
     packed = pack(folder)
@@ -237,15 +237,6 @@ def _batches(packed: Pack, config: Config, start: int) -> Iterator[tuple[int, di
                 multiprocessing_context=FRESH,
             )
             yield from enumerate(loader, low)
-
-
-def _keep_memory() -> None:
-    """Have the C library keep what was freed: asking the system for it anew takes a fifth of every step on a CPU."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc
-        libc.mallopt(-4, 0)  # M_MMAP_MAX: large blocks from the heap too
-        libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-        libc.mallopt(-2, 1 << 26)  # M_TOP_PAD
 
 
 SAID_EVERY, SAVED_EVERY, LOOKED_EVERY = 100, 500, 2000  # steps

@@ -17,9 +17,6 @@ from carprep.errors import UsageError
 if TYPE_CHECKING:
     from carprep.trainer.config import Config
 
-INTERRUPTED = 130
-CONFIG = "config.toml"
-
 Cars = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The set: zip, or folder of equal squares.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or one of its checkpoints.")]
 Preset = Annotated[str, typer.Option(help="dcgan, dcgan-joint, lsgan, sagan, vae or best.")]
@@ -283,7 +280,7 @@ def curves(
     from carprep.trainer.page import write_curves
     from carprep.trainer.pictures import animate
     from carprep.trainer.record import NAME, read
-    from carprep.trainer.run import samples
+    from carprep.trainer.run import CONFIG, samples
 
     config, lines = Config.read(run / CONFIG), read(run / NAME)
     if last and last < first:
@@ -327,8 +324,7 @@ def _config(cars: Path, preset: str, wishes: dict[str, Any]) -> Config:
     from torch_datasets import IndianCars
 
     pictures = IndianCars(cars)
-    facings = {row.get("facing") for row in pictures.metadata} - {None, "none", ""}
-    if len(facings) == 1:
+    if pictures.facing:
         wishes = {"mirror": False, **wishes}
     if wishes.get("conditional") == "view" and pictures.classes == ["unknown"]:
         raise UsageError(f"--conditional view needs views, and {cars} has none: build with --look carnet")

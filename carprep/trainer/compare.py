@@ -10,7 +10,7 @@ from typing import Any
 from carprep.errors import UsageError
 from carprep.trainer.alarms import first_of_each
 from carprep.trainer.config import Config
-from carprep.trainer.record import NAME, read
+from carprep.trainer.record import NAME, best_score, read
 from carprep.trainer.run import CONFIG
 
 COLUMNS = (
@@ -59,14 +59,13 @@ def runs(folder: Path) -> list[Row]:
 def _row(path: Path, folder: Path) -> Row:
     lines = read(path / NAME)
     windows = [line for line in lines if "images_seen" in line]
-    scores = [line for line in lines if "kid" in line and not line.get("final")]
     paces = sorted(line["images_per_second"] for line in windows)
     return Row(
         str(path.relative_to(folder)) if path != folder else path.name,
         Config.read(path / CONFIG),
         max((line["step"] for line in windows), default=0),
         max((line["images_seen"] for line in windows), default=0),
-        min(scores, key=lambda line: line["kid"], default=None),
+        best_score(lines),
         paces[len(paces) // 2] if paces else 0.0,
         tuple(alarm["alarm"] for alarm in first_of_each([line for line in lines if "alarm" in line])),
     )

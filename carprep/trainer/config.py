@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,9 +10,11 @@ from typing import Any
 
 from carprep import files
 from carprep.errors import UsageError
+from carprep.photo import CLASSES
+from carprep.toml import toml_value
 
 SIZES = (32, 64, 128, 256)
-VIEWS = 5  # classes of a run with `conditional = "view"`
+VIEWS = len(CLASSES)  # classes of a run with `conditional = "view"`
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Config:
 
     def to_toml(self) -> str:
         """As TOML, one setting a line."""
-        return "".join(f"{name} = {_toml(value)}\n" for name, value in asdict(self).items())
+        return "".join(f"{name} = {toml_value(value)}\n" for name, value in asdict(self).items())
 
     @classmethod
     def from_toml(cls, text: str, name: str = "config.toml") -> Config:
@@ -164,9 +165,3 @@ def _check(config: Config) -> None:
     for holds, message in checks:
         if not holds:
             raise UsageError(message)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, str) else repr(value)

@@ -53,7 +53,6 @@ class Judge:
     train: Features
     holdout: Features
     labels: Tensor
-    name: str
 
     @classmethod
     def of(cls, config: Config, reals: Reals, holdout: Reals | None) -> Judge | None:
@@ -62,17 +61,17 @@ class Judge:
             return None
         train = features(config.features, reals.some(config.score_fakes))
         held = features(config.features, holdout.some(config.score_fakes))
-        return cls(config, train, held, reals.labels, config.features)
+        return cls(config, train, held, reals.labels)
 
     def score(self, network: nn.Module, device: torch.device) -> tuple[dict[str, Any], list[Alarm]]:
         """Figures of the generator at this moment, and the alarm of memorisation where it is due."""
         count = self.config.score_fakes
         z = latents(self.config, count, "score", device)
-        fakes = features(self.name, generate(network, z, views_like(self.labels, count, device)))
+        fakes = features(self.config.features, generate(network, z, views_like(self.labels, count, device)))
         estimate = kid(fakes, self.holdout)
         precision, recall = precision_recall(self.holdout, fakes)
         figures = {
-            "features": self.name,
+            "features": self.config.features,
             "kid": estimate.value,
             "kid_low": estimate.low,
             "kid_high": estimate.high,

@@ -120,7 +120,6 @@ def _start(run: Run, resume: bool, init: Path | None, say: Say, team: Team) -> R
     if init is not None:
         take_weights(run, init)
     if team.writes:
-        files.write_text(run.folder / CONFIG, run.config.to_toml())
         files.write_text(run.record.path, "")
         run.save()
     return None
@@ -185,14 +184,10 @@ class _Training:
             run.keep_number()
         if step % config.save_every == 0:
             run.save()
-        self.progress(self._words, step, total)
-
-    @property
-    def _words(self) -> str:
-        return f"train {self.run.config.preset}"
+        self.progress(f"train {config.preset}", step, total)
 
     def _window(self, steps: int) -> None:
-        line = self.run.record.close(self.run.state.step, steps)
+        line = self.run.record.close(self.run.state.step)
         if self.team.writes:
             self.run.record.write(line)
             if self.show is not None:
@@ -242,7 +237,7 @@ class _Training:
         if self.team.writes:
             run.save()
             if step % config.window:
-                run.record.write({**run.record.close(step, step % config.window), "final": True})
+                run.record.write({**run.record.close(step), "final": True})
             if step % config.sample_every:
                 self._picture()
             if self.judge is not None:

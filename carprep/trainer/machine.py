@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable
 
 import torch
 from torch import distributed, nn
 
+from carprep.allocator import keep_memory
 from carprep.errors import UsageError
 from carprep.trainer.config import Config
 
@@ -32,8 +32,8 @@ def device_of(wish: str) -> torch.device:
     return torch.device("cpu")
 
 
-def prepare(config: Config, device: torch.device) -> bool:
-    """Set what torch sets for the whole process; whether networks run in bfloat16."""
+def prepare(config: Config, device: torch.device) -> None:
+    """Set what torch sets for the whole process."""
     if device.type == "cuda":
         tf32 = config.precision != "fp32"
         torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -41,16 +41,6 @@ def prepare(config: Config, device: torch.device) -> bool:
         torch.backends.cudnn.benchmark = True
     else:
         keep_memory()
-    return config.precision == "bf16"
-
-
-def keep_memory() -> None:
-    """Have the C library keep what was freed: asking the system for it anew takes a fifth of a step on a processor."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc
-        libc.mallopt(-4, 0)  # M_MMAP_MAX: large blocks from the heap too
-        libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-        libc.mallopt(-2, 1 << 26)  # M_TOP_PAD
 
 
 class Team:

@@ -14,7 +14,7 @@ from carprep.errors import UsageError
 from carprep.trainer import pictures
 from carprep.trainer.judge import SHOWN, generate, latents, views_like
 from carprep.trainer.page import write_page
-from carprep.trainer.reals import Reals
+from carprep.trainer.reals import Reals, as_bytes
 from carprep.trainer.run import Run, samples
 from carprep.trainer.steps import MEASURED
 
@@ -67,8 +67,6 @@ class Show:
         mean, _ = state.discriminator(originals, views)
         state.discriminator.train()
         drawn = generate(state.average.network, mean.float(), views)
-        from carprep.trainer.reals import as_bytes
-
         rows = zip(as_bytes(originals).cpu().split(8), drawn.split(8), strict=True)
         both = torch.cat([part for pair in rows for part in pair])
         pictures.save_png(self.run.folder / "reconstructions.png", pictures.grid(both, 8))

@@ -13,7 +13,7 @@ from carprep.errors import UsageError
 from carprep.trainer.alarms import first_of_each
 from carprep.trainer.config import Config
 from carprep.trainer.metrics import Estimate
-from carprep.trainer.record import NAME, read
+from carprep.trainer.record import NAME, best_score, read
 from carprep.trainer.run import CONFIG, samples
 
 SMOOTH = 0.05  # share of the points that a smoothed line averages over
@@ -81,14 +81,14 @@ def smoothed(values: Sequence[float]) -> list[float]:
     return means
 
 
-def _html(folder: Path, lines: Sequence[dict[str, Any]]) -> str:
+def _html(folder: Path, lines: list[dict[str, Any]]) -> str:
     scores = [line for line in lines if "kid" in line]
-    best = min((line for line in scores if not line.get("final")), key=lambda line: line["kid"], default=None)
     alarms = first_of_each([line for line in lines if "alarm" in line])
     last = samples(folder)[-1:]
     step = max((line["step"] for line in lines), default=0)
     parts = [
-        f"<h1>{html.escape(folder.name)}</h1><p>step {step:,}. {html.escape(_best_words(best, scores))}</p>",
+        f"<h1>{html.escape(folder.name)}</h1>",
+        f"<p>step {step:,}. {html.escape(_best_words(best_score(lines), scores))}</p>",
         *(f"<p class=alarm>step {a['step']:,}, {a['alarm']}: {html.escape(a['reason'])}</p>" for a in alarms),
         _picture("Curves", folder / "curves.png"),
         *(_picture(f"Samples at step {int(path.stem):,}", path) for path in last),

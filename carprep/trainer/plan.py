@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,8 @@ from carprep.trainer.chance import draw
 from carprep.trainer.config import Config
 from carprep.trainer.machine import Team, prepare
 from carprep.trainer.nets import networks
-from carprep.trainer.reals import disk_free, where
+from carprep.trainer.reals import where
+from carprep.trainer.record import memory
 from carprep.trainer.run import begin
 from carprep.trainer.steps import step
 
@@ -65,7 +67,7 @@ def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan
     """Time a few steps on noise, and add up the rest."""
     prepare(config, device)
     layers = tuple(layers_of(config))
-    seconds, memory = _timed(config, device)
+    seconds, used = _timed(config, device)
     steps = config.total(pictures)
     weights = sum(layer.parameters for layer in layers)
     # each checkpoint: generator, discriminator, average, and Adam's two moments
@@ -73,8 +75,8 @@ def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan
     samples = steps // config.sample_every * 64 * config.size**2 * 2
     disk = checkpoint * (2 + config.keep) + samples
     size = pictures * 3 * config.size**2
-    free = disk_free(out)
-    return Plan(steps, steps * config.batch, layers, weights, seconds, memory, where(size, device), disk, free,
+    free = shutil.disk_usage(next(path for path in (out, *out.absolute().parents) if path.exists())).free
+    return Plan(steps, steps * config.batch, layers, weights, seconds, used, where(size, device), disk, free,
                 tuple(_advice(config, pictures, seconds * steps, disk, free, device)))  # fmt: skip
 
 
@@ -92,8 +94,6 @@ def _timed(config: Config, device: torch.device) -> tuple[float, int]:
             run.state.step += 1
         _wait(device)
         taken = (time.perf_counter() - started) / TIMED
-    from carprep.trainer.record import memory
-
     return taken, memory(device)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sized
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,11 @@ from torch import Tensor
 from carprep import files
 from carprep.errors import UsageError
 from carprep.trainer.chance import Stream
+from torch_datasets.cars import in_range
 
 RESIDENT = 0.4  # share of the device's free memory that the pictures may take
 LOOKED_AT = 1000  # pictures of a dataset whose range is checked
-ABOUT = ("set", "path", "sha256", "licences", "faces")
+ABOUT = ("set", "path", "sha256", "licences")
 LEAST = 8  # pictures; below it there is nothing to learn from
 IN_RANGE = (
     "reals must lie in [-1, 1] with white at exactly +1, since a generator ends in tanh; use "
@@ -33,7 +33,7 @@ class Reals:
         count, side: how many, and their side in px.
         pixels: uint8 (N, 3, S, S), on the device or pinned; None where items come from the dataset one by one.
         labels: int64 (N,); empty where items come one by one.
-        about: what the set is: name, sha256, licences, where it faces.
+        about: what the set is: name, sha256, licences.
     """
 
     count: int
@@ -56,7 +56,7 @@ class Reals:
         if self.place == "prefetch":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
             labels = labels.pin_memory().to(self.device, non_blocking=True)
-        return scaled(pixels), labels
+        return in_range(pixels), labels
 
     def stream(self, seed: int) -> Stream:
         """The order in which they are seen."""
@@ -69,11 +69,6 @@ class Reals:
         if self.pixels is not None:
             return self.pixels[indices.to(self.pixels.device)].cpu()
         return as_bytes(self.batch(indices)[0]).cpu()
-
-
-def scaled(pixels: Tensor) -> Tensor:
-    """uint8 to float32 in [-1, 1]; 255 is exactly +1."""
-    return pixels.to(torch.float32).div_(127.5).sub_(1)
 
 
 def as_bytes(pictures: Tensor) -> Tensor:
@@ -151,16 +146,9 @@ def _about(dataset: Any) -> dict[str, str]:
     metadata = list(getattr(dataset, "metadata", ()))
     licences = sorted({str(row["licence"]) for row in metadata if row.get("licence")})
     root = Path(getattr(dataset, "root", ""))
-    facings = {row.get("facing") for row in metadata} - {None, "none", ""}
     return {
         "set": root.name,
         "path": str(root.absolute()),
         "sha256": files.sha256_of(root) if root.is_file() else "",
         "licences": ", ".join(licences) or "unknown",
-        "faces": facings.pop() if len(facings) == 1 else "",
     }
-
-
-def disk_free(folder: Path) -> int:
-    """Bytes free where a folder is or will be."""
-    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free

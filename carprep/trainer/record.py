@@ -35,7 +35,7 @@ class Record:
         self.counts += known
         self._steps += 1
 
-    def close(self, step: int, most: int) -> dict[str, Any]:
+    def close(self, step: int) -> dict[str, Any]:
         """The line of the window that ends here; the sums stay, for a stop within it, until `reset`."""
         sums, counts = self.sums.tolist(), self.counts.tolist()
         means = {n: s / c for n, s, c in zip(MEASURED, sums, counts, strict=True) if c}
@@ -96,6 +96,12 @@ def read(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break  # only the last can be half
     return lines
+
+
+def best_score(lines: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The score with the lowest KID of those that were due; one taken because the run ended does not count."""
+    due = (line for line in lines if "kid" in line and not line.get("final"))
+    return min(due, key=lambda line: float(line["kid"]), default=None)
 
 
 def without_clock(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

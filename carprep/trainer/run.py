@@ -51,7 +51,7 @@ class Run:
         return self.folder / "checkpoints" / name
 
     def save(self, name: str = LATEST) -> None:
-        """Write a checkpoint; old numbered ones beyond `keep` go."""
+        """Write a checkpoint."""
         checkpoint.save(self.checkpoint(name), self.to_state())
 
     def keep_number(self) -> None:
@@ -129,7 +129,7 @@ def begin(config: Config, folder: Path, about: dict[str, str], pictures: int, te
     average = Average(generator, config.ema_half_life, config.batch, config.ema)
     learns_g = _adam(config, generator, config.rate_g, device)
     learns_d = _adam(config, discriminator, config.rate_d, device)
-    state = State(config, generator, discriminator, average, learns_g, learns_d, device, config.precision == "bf16")
+    state = State(config, generator, discriminator, average, learns_g, learns_d, device)
     return Run(folder, state, Record(folder, config.window, config.batch, device), Watch(config), about, pictures)
 
 

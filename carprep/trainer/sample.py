@@ -17,7 +17,7 @@ from carprep.errors import UsageError
 from carprep.pack.archive import EPOCH, member_name
 from carprep.progress import Progress, silent
 from carprep.trainer import checkpoint, pictures
-from carprep.trainer.config import Config
+from carprep.trainer.config import VIEWS, Config
 from carprep.trainer.judge import generate, latents
 from carprep.trainer.nets import networks
 from carprep.trainer.run import find
@@ -90,7 +90,7 @@ def sample(
     z = latents(config, count, "sample", device, seed)
     if interpolate:
         z = between(z, interpolate)
-    views = torch.arange(len(z), device=device) % 5 if view is None else torch.full((len(z),), view, device=device)
+    views = torch.arange(len(z), device=device) % VIEWS if view is None else torch.full((len(z),), view, device=device)
     if not single:
         sheet = pictures.grid(generate(network, z, views), interpolate or None)
         with files.written(out) as file:

@@ -33,12 +33,11 @@ class State:
     optimiser_g: torch.optim.Optimizer
     optimiser_d: torch.optim.Optimizer
     device: torch.device
-    bf16: bool = False
     step: int = 0
 
     def autocast(self) -> torch.autocast:
         """bfloat16 inside the networks where the run wants it."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
 
 def alone(parameters: Iterable[nn.Parameter]) -> None:
