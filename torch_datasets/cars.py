@@ -113,6 +113,14 @@ class IndianCars(VisionDataset):
         facings = {row.get("facing") for row in self.metadata} - {None, "none", ""}
         return str(facings.pop()) if len(facings) == 1 else ""
 
+    def pixels(self, indices: Sequence[int]) -> Tensor:
+        """Some pictures, uint8 (B, 3, S, S); a copy.
+
+        Raises:
+            BadSet: a picture is broken; it is named.
+        """
+        return self._bytes(indices)
+
     def tensor(self) -> Tensor:
         """The whole split, uint8 (N, 3, S, S); a copy.
 

@@ -55,6 +55,13 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Settles everything that is random.")] = None,
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto, fp32, tf32 or bf16.")] = None,
+    graph: Annotated[
+        bool | None, typer.Option("--graph/--no-graph", help="On a GPU, replay each step as one CUDA graph (default).")
+    ] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="torch.compile; where it does not work, go on without."),
+    ] = None,
     holdout: Annotated[
         Path | None, typer.Option(help="Zip of held-out pictures. Default: the set's own split holdout.")
     ] = None,
@@ -78,7 +85,7 @@ def train(
         "batch": batch, "maps": maps, "z": z, "augment": augment, "mirror": mirror, "conditional": conditional,
         "ema": ema, "seed": seed, "precision": precision, "features": features, "window": window,
         "sample_every": sample_every, "score_every": score_every, "save_every": save_every, "keep": keep,
-        "keep_every": keep_every,
+        "keep_every": keep_every, "graph": graph, "compile": compile,
     }  # fmt: skip
     wishes = {name: value for name, value in wishes.items() if value is not None}
     if resume is not None:

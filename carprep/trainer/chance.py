@@ -33,6 +33,16 @@ class Draws:
     flip: Tensor  # bool (B, 1, 1, 1)
     warps: tuple[Warp, ...]  # for reals, for fakes, and for fakes as the generator is taught; none without augmentation
 
+    def of(self, tensors: list[Tensor]) -> Draws:
+        """The same draws in other tensors, in the order of `tensors_of`."""
+        z, flip, *rest = tensors
+        return Draws(z, flip, tuple(Warp(*rest[i : i + 3]) for i in range(0, len(rest), 3)))
+
+
+def tensors_of(draws: Draws) -> list[Tensor]:
+    """All tensors of a step's draws, in one order."""
+    return [draws.z, draws.flip, *(tensor for w in draws.warps for tensor in (w.colour, w.shift, w.hole))]
+
 
 def draw(config: Config, batch: int, device: torch.device) -> Draws:
     """Draw from the device's generator, which the caller has seeded."""

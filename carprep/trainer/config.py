@@ -42,6 +42,8 @@ class Config:
     ema: bool = True  # samples come from a moving average of the generator's weights
     ema_half_life: int = 10_000  # images
     precision: str = "auto"  # fp32, tf32, bf16; auto is tf32 on a GPU and fp32 elsewhere
+    graph: bool = True  # on one GPU a step is captured once and replayed as one CUDA graph
+    compile: bool = False  # torch.compile; where it does not work the run goes on without
     window: int = 10  # steps to a line of metrics.jsonl
     sample_every: int = 200  # steps
     score_every: int = 1000  # steps

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from carprep import files
 from carprep.errors import RunError, UsageError
@@ -20,7 +21,7 @@ from carprep.trainer.judge import Judge
 from carprep.trainer.machine import Team, device_of, prepare
 from carprep.trainer.reals import Reals, reals_of
 from carprep.trainer.run import BEST, CONFIG, LATEST, Run, begin, take_weights
-from carprep.trainer.steps import step as learn
+from carprep.trainer.stepper import stepper
 
 Say = Callable[[str], None]
 
@@ -97,6 +98,7 @@ def train(
         try:
             return _Training(run, reals, held, team, stop, progress, say, tensorboard).go()
         finally:
+            reals.close()
             team.leave()
 
 
@@ -147,6 +149,7 @@ class _Training:
         if run.state.step == 0 and self.show is not None:
             self._picture()
         self.stream = self.reals.stream(config.seed)
+        self.learn = stepper(run.state, self.team.share, self.team.size, self.say)
         while run.state.step < total and not self.stop():
             self._step()
             self._after(total)
@@ -156,18 +159,23 @@ class _Training:
         run, config, state = self.run, self.run.config, self.run.state
         torch.manual_seed(seed_of("step", config.seed, state.step))  # so a stop and a resume draw the same numbers
         draws = part(draw(config, config.batch, state.device), self.team.rank, self.team.size)
-        indices = self.stream.indices(state.step, config.batch)
-        own = len(indices) // self.team.size
-        indices = indices[self.team.rank * own : (self.team.rank + 1) * own]
-        pictures, views = self.reals.batch(indices)
+        pictures, views = self.reals.batch(self._indices(state.step))
         try:
-            told = learn(state, pictures, views, draws, self.team.share)
+            told = self.learn(pictures, views, draws)
         except RuntimeError as error:
             if not plan.is_memory(error):
                 raise
             raise RunError(plan.lack_of_memory(config, state.device)) from error
+        self.reals.ahead(self._indices(state.step + 1))
         run.record.add(told)
         state.step += 1
+
+    def _indices(self, step: int) -> Tensor:
+        """Which pictures this process sees in a step."""
+        config = self.run.config
+        indices = self.stream.indices(step, config.batch)
+        own = len(indices) // self.team.size
+        return indices[self.team.rank * own : (self.team.rank + 1) * own]
 
     def _after(self, total: int) -> None:
         run, config, step = self.run, self.run.config, self.run.state.step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import distributed, nn
@@ -41,6 +42,22 @@ def prepare(config: Config, device: torch.device) -> None:
         torch.backends.cudnn.benchmark = True
     else:
         keep_memory()
+
+
+def free_memory() -> int:
+    """Bytes of memory that may still be taken: what Linux calls available, or what is left to the control group."""
+    words = Path("/proc/meminfo").read_text().split() if Path("/proc/meminfo").exists() else []
+    free = int(words[words.index("MemAvailable:") + 1]) * 1024 if words else _physical()
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, max(0, int(limit) - int(used)))
+
+
+def _physical() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 class Team:

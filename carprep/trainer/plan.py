@@ -10,32 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from carprep.trainer.chance import draw
 from carprep.trainer.config import Config
+from carprep.trainer.layers import Layer, layers_of
 from carprep.trainer.machine import Team, prepare
-from carprep.trainer.nets import networks
 from carprep.trainer.reals import where
 from carprep.trainer.record import memory
 from carprep.trainer.run import begin
-from carprep.trainer.steps import step
+from carprep.trainer.stepper import stepper
 
-WARM, TIMED = 1, 3  # steps
+WARM, TIMED = {"cpu": 1, "cuda": 16}, {"cpu": 3, "cuda": 16}  # steps; a GPU's first ones are captured
 FEW, SCARCE = 2000, 100  # pictures
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: its name, the side of what it gives in px, its receptive field in px, its parameters."""
-
-    network: str
-    name: str
-    kind: str
-    maps: int
-    side: int
-    field: int
-    parameters: int
 
 
 @dataclass(frozen=True)
@@ -81,65 +67,28 @@ def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan
 
 
 def _timed(config: Config, device: torch.device) -> tuple[float, int]:
+    team = Team(config, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        run = begin(replace(config, window=10), Path(), {}, 0, Team(config, device), device)
+        run = begin(replace(config, window=10), Path(), {}, 0, team, device)
         reals = torch.rand(config.batch, 3, config.size, config.size, device=device) * 2 - 1
         views = torch.zeros(config.batch, dtype=torch.int64, device=device)
+        learn = stepper(run.state, team.share, team.size, lambda words: None)
+        warm, timed = WARM[device.type], TIMED[device.type]
         started = 0.0
-        for number in range(WARM + TIMED):
-            if number == WARM:
+        for number in range(warm + timed):
+            if number == warm:
                 _wait(device)
                 started = time.perf_counter()
-            step(run.state, reals, views, draw(config, config.batch, device))
+            learn(reals, views, draw(config, config.batch, device))
             run.state.step += 1
         _wait(device)
-        taken = (time.perf_counter() - started) / TIMED
+        taken = (time.perf_counter() - started) / timed
     return taken, memory(device)
 
 
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def layers_of(config: Config) -> Iterator[Layer]:
-    """The layers with weights of both networks, in the order in which they work."""
-    generator, discriminator = networks(config)
-    views = torch.zeros(2, dtype=torch.int64)
-    inputs = {"G": torch.zeros(2, config.z), "D": torch.zeros(2, 3, config.size, config.size)}
-    for name, network in (("G", generator), ("D", discriminator)):
-        found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
-        hooks = [
-            module.register_forward_hook(_seen(found, path))
-            for path, module in network.named_modules()
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding)
-        ]
-        with torch.no_grad():
-            network(inputs[name], views)
-        for hook in hooks:
-            hook.remove()
-        field, jump = 1, 1
-        for path, module, shape in found:
-            count = sum(parameter.numel() for parameter in module.parameters())
-            if isinstance(module, nn.Conv2d) and name == "D":
-                # what a place of the plane sees of the picture (Araujo et al. 2019)
-                jump = config.size // shape[2] if shape[2] > 1 else jump
-                field = min(field + (module.kernel_size[0] - 1) * max(1, jump // module.stride[0]), config.size)
-            side = shape[2] if len(shape) == 4 else 1
-            seen = field if name == "D" and isinstance(module, nn.Conv2d) else 0
-            yield Layer(name, path, type(module).__name__.removeprefix("Parametrized"), shape[1], side, seen, count)
-        rest = sum(p.numel() for p in network.parameters()) - sum(
-            p.numel() for _, module, _ in found for p in module.parameters()
-        )
-        if rest:
-            yield Layer(name, "norms and scales", "", 0, 0, 0, rest)
-
-
-def _seen(found: list[Any], path: str) -> Callable[[nn.Module, Any, Tensor], None]:
-    def hook(module: nn.Module, inputs: Any, answer: Tensor) -> None:
-        found.append((path, module, tuple(answer.shape)))
-
-    return hook
 
 
 def _advice(config: Config, pictures: int, seconds: float, disk: int, free: int, device: torch.device) -> Iterator[str]:

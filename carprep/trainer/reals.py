@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from torch import Tensor
 from carprep import files
 from carprep.errors import UsageError
 from carprep.trainer.chance import Stream
+from carprep.trainer.machine import free_memory
 from torch_datasets.cars import in_range
 
-RESIDENT = 0.4  # share of the device's free memory that the pictures may take
+RESIDENT = 0.4  # share of the free memory, of the device or of the machine, that the pictures may take
 LOOKED_AT = 1000  # pictures of a dataset whose range is checked
 ABOUT = ("set", "path", "sha256", "licences")
 LEAST = 8  # pictures; below it there is nothing to learn from
@@ -31,8 +33,10 @@ class Reals:
 
     Attributes:
         count, side: how many, and their side in px.
-        pixels: uint8 (N, 3, S, S), on the device or pinned; None where items come from the dataset one by one.
+        pixels: uint8 (N, 3, S, S), on the device or the machine; None where items come from the dataset.
         labels: int64 (N,); empty where items come one by one.
+        place: resident (on the device), prefetch (in the machine's memory), streamed (decoded while the step before
+            runs), one by one (whatever the dataset does, in its turn: it may draw random numbers).
         about: what the set is: name, sha256, licences.
     """
 
@@ -44,19 +48,42 @@ class Reals:
     device: torch.device
     place: str = "resident"
     about: dict[str, str] = field(default_factory=dict)
+    _next: tuple[Tensor, Future[tuple[Tensor, Tensor]]] | None = None
+    _helper: ThreadPoolExecutor | None = None
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """float32 (B, 3, S, S) in [-1, 1] and int64 (B,), on the device."""
-        if self.pixels is None:
+        if self.place == "one by one":
             items = [self.dataset[int(index)] for index in indices]
             pictures = torch.stack([picture for picture, _ in items]).to(self.device)
             return pictures, torch.tensor([int(label) for _, label in items], device=self.device)
-        indices = indices.to(self.pixels.device)
-        pixels, labels = self.pixels[indices], self.labels[indices]
-        if self.place == "prefetch":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-            labels = labels.pin_memory().to(self.device, non_blocking=True)
-        return in_range(pixels), labels
+        if self.place == "resident":
+            assert self.pixels is not None
+            indices = indices.to(self.device)
+            return in_range(self.pixels[indices]), self.labels[indices]
+        asked, self._next = self._next, None
+        ready = asked is not None and torch.equal(asked[0], indices)
+        pixels, labels = asked[1].result() if asked and ready else self._fetched(indices)
+        return in_range(pixels.to(self.device, non_blocking=True)), labels.to(self.device, non_blocking=True)
+
+    def ahead(self, indices: Tensor) -> None:
+        """Begin to fetch what `batch` will be asked for next; where pictures are resident there is nothing to fetch."""
+        if self.place not in ("prefetch", "streamed"):
+            return
+        self._helper = self._helper or ThreadPoolExecutor(1)
+        self._next = (indices, self._helper.submit(self._fetched, indices))
+
+    def close(self) -> None:
+        """Stop fetching."""
+        if self._helper is not None:
+            self._helper.shutdown(cancel_futures=True)
+        self._helper = self._next = None
+
+    def _fetched(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 pictures and labels of a batch on the machine, pinned where a GPU will take them."""
+        pixels = self.dataset.pixels(indices.tolist()) if self.pixels is None else self.pixels[indices]
+        labels = self.labels[indices]
+        return (pixels.pin_memory(), labels.pin_memory()) if self.device.type == "cuda" else (pixels, labels)
 
     def stream(self, seed: int) -> Stream:
         """The order in which they are seen."""
@@ -94,19 +121,23 @@ def reals_of(dataset: Any, device: torch.device) -> Reals:
     if not hasattr(dataset, "tensor") or getattr(dataset, "transforms", None) is not None:
         side = _checked(dataset)
         return Reals(count, side, None, torch.empty(0), dataset, device, "one by one", dict.fromkeys(ABOUT, ""))
-    pixels, labels = dataset.tensor(), torch.tensor([int(target) for target in whole.targets])
-    place = where(pixels.nbytes, device)
+    labels = torch.tensor([int(target) for target in whole.targets])
+    side = int(whole.side)
+    place = where(count * 3 * side**2, device)
+    pixels = None if place == "streamed" else dataset.tensor()
     if place == "resident":
+        assert pixels is not None
         pixels, labels = pixels.to(device), labels.to(device)
-    return Reals(count, pixels.shape[2], pixels, labels, dataset, device, place, _about(dataset))
+    return Reals(count, side, pixels, labels, dataset, device, place, _about(dataset))
 
 
 def where(size: int, device: torch.device) -> str:
-    """resident where so many bytes are under 40 % of the device's free memory, else prefetch."""
-    if device.type != "cuda":
+    """Where so many bytes of pictures lie: resident, prefetch or streamed, as `Reals.place` says."""
+    if device.type == "cuda" and size < RESIDENT * torch.cuda.mem_get_info(device)[0]:
         return "resident"
-    free, _ = torch.cuda.mem_get_info(device)
-    return "resident" if size < RESIDENT * free else "prefetch"
+    if size >= RESIDENT * free_memory():
+        return "streamed"
+    return "prefetch" if device.type == "cuda" else "resident"
 
 
 def _checked(dataset: Any) -> int:

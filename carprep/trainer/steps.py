@@ -35,6 +35,11 @@ class State:
     device: torch.device
     step: int = 0
 
+    @property
+    def images(self) -> int:
+        """Seen so far."""
+        return self.step * self.config.batch
+
     def autocast(self) -> torch.autocast:
         """bfloat16 inside the networks where the run wants it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
@@ -54,6 +59,17 @@ def step(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share 
     Returns:
         float32 (len(MEASURED),), on the device; ABSENT where there is no such figure.
     """
+    state.average.reach(state.images)
+    return body(state, reals, views, draws, share)
+
+
+def penalised(state: State) -> bool:
+    """Whether the step to be made has R1 and R2 in it: the two kinds of steps there are."""
+    return state.config.penalty > 0 and state.step % state.config.penalty_every == 0
+
+
+def body(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share = alone) -> Tensor:
+    """`step` without what follows from the number of steps, so that a CUDA graph may hold it."""
     if state.config.mirror:
         reals = torch.where(draws.flip, reals.flip(3), reals)
     reals = reals.contiguous(memory_format=torch.channels_last)
@@ -63,7 +79,7 @@ def step(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share 
 
 
 def _game(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share) -> Tensor:
-    config, loss = state.config, losses.parted(state.config)
+    loss = losses.parted(state.config)
     with state.autocast():
         fakes = state.generator(draws.z, views)
     seen = [_shown(pictures, draws, i) for i, pictures in enumerate((reals, fakes.detach()))]
@@ -82,7 +98,7 @@ def _game(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share
         state.optimiser_g.zero_grad(set_to_none=True)
         g_loss.backward()
     g_gradient = _learn(state.optimiser_g, state.generator, share)
-    state.average.follow(state.generator, state.step * config.batch)
+    state.average.follow(state.generator)
     d_loss, d_real, d_fake, penalty = told
     none = torch.full_like(d_loss, ABSENT)
     return torch.stack([d_loss, g_loss.detach(), d_real, d_fake, d_gradient, g_gradient, penalty, none, none])
@@ -107,7 +123,7 @@ def _teach_parted(state: State, loss: losses.Parted, seen: list[Tensor], views: 
 def _teach_paired(state: State, seen: list[Tensor], views: Tensor) -> tuple[Tensor, ...]:
     """Gradients of the relativistic loss with R1 and R2; (loss without the penalty, D(x), D(G(z)), penalty)."""
     config = state.config
-    due = config.penalty > 0 and state.step % config.penalty_every == 0
+    due = penalised(state)
     seen = [pictures.detach().requires_grad_(due) for pictures in seen]
     real, fake = (judge(state, pictures, views) for pictures in seen)
     d_loss = losses.relativistic(real, fake)
@@ -134,7 +150,7 @@ def _vae(state: State, reals: Tensor, views: Tensor, draws: Draws, share: Share)
     loss.backward()
     d_gradient = _learn(state.optimiser_d, state.discriminator, share)
     g_gradient = _learn(state.optimiser_g, state.generator, share)
-    state.average.follow(state.generator, state.step * state.config.batch)
+    state.average.follow(state.generator)
     none = torch.full_like(loss.detach(), ABSENT)
     told = [none, loss.detach(), none, none, d_gradient, g_gradient, none, reconstruction.detach(), kld.detach()]
     return torch.stack(told)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,17 @@ from carprep.trainer.chance import Stream, Warp
 from carprep.trainer.config import PRESETS
 from carprep.trainer.export import export
 from carprep.trainer.judge import latents
-from carprep.trainer.plan import largest_batch, layers_of
+from carprep.trainer.layers import layers_of
+from carprep.trainer.plan import largest_batch
 from carprep.trainer.reals import reals_of
 from carprep.trainer.record import read
 from carprep.trainer.sample import between, load, sample
 from tests.trainer.small import both, config, make_set
+from torch_datasets import IndianCars
 
 CHECKOUT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +288,10 @@ def test_dcgans_layers_are_the_papers():
     layers = list(layers_of(Config.of("dcgan")))
     discriminator = [(layer.side, layer.field) for layer in layers if layer.network == "D" and layer.side]
 
+    generator = [(layer.side, layer.field) for layer in layers if layer.network == "G" and layer.side]
+
     assert discriminator == [(32, 4), (16, 10), (8, 22), (4, 46), (1, 64)]
+    assert generator == [(4, 46), (8, 22), (16, 10), (32, 4), (64, 1)]
     assert sum(layer.parameters for layer in layers if layer.network == "G") == 3_576_704
     assert sum(layer.parameters for layer in layers if layer.network == "D") == 2_765_568
 
@@ -298,7 +306,7 @@ def test_two_processes_are_one(cars, tmp_path):
     )
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     for command, out in ((run, "two"), ([sys.executable, str(script)], "one")):
-        environment = {**__import__("os").environ, "PYTHONPATH": str(CHECKOUT), "GLOO_SOCKET_IFNAME": "lo"}
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "GLOO_SOCKET_IFNAME": "lo"}
         done = subprocess.run(
             [*command, str(tmp_path / out)], capture_output=True, text=True, check=False, env=environment
         )
@@ -309,11 +317,66 @@ def test_two_processes_are_one(cars, tmp_path):
         assert torch.allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@gpu
 def test_a_gpu_trains_too(cars, tmp_path):
     data, held = both(cars)
 
     assert train(data, config("best", 20), tmp_path / "run", holdout=held, device="cuda").step == 20
+
+
+@gpu
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_cuda_graph_does_what_single_launches_do(preset, cars, tmp_path):
+    said: list[str] = []
+    for name, graph in (("graph", True), ("eager", False)):
+        made = config(preset, 20, graph=graph, precision="fp32", penalty_every=2)
+        train(both(cars)[0], made, tmp_path / name, device="cuda", say=said.append)
+    graph, eager = (load(tmp_path / name).generator.state_dict() for name in ("graph", "eager"))
+
+    assert not said  # captured, and not fallen back
+    for name, weights in graph.items():
+        assert torch.allclose(weights.float(), eager[name].float(), atol=1e-3), name
+
+
+@gpu
+def test_a_run_with_a_cuda_graph_goes_on_after_a_stop(cars, tmp_path):
+    train(both(cars)[0], config("lsgan", 30), tmp_path / "straight", device="cuda")
+    train(both(cars)[0], config("lsgan", 15), tmp_path / "parts", device="cuda")
+    train(both(cars)[0], config("lsgan", 30), tmp_path / "parts", device="cuda", resume=True)
+    one, two = (load(tmp_path / name).generator.state_dict() for name in ("straight", "parts"))
+
+    assert all(torch.allclose(one[name].float(), two[name].float(), atol=1e-3) for name in one)
+
+
+def test_pictures_that_do_not_fit_in_memory_are_streamed_ahead_and_are_the_same(cars):
+    resident = reals_of(both(cars)[0], CPU)
+    streamed = replace(resident, pixels=None, place="streamed", dataset=IndianCars(cars, memory=0))
+    stream = resident.stream(0)
+
+    for step in range(6):
+        pictures, views = streamed.batch(stream.indices(step, 8))
+        # the next one, but once another than will be asked for
+        streamed.ahead(stream.indices(step + (1 if step != 2 else 5), 8))
+        expected, labels = resident.batch(stream.indices(step, 8))
+        assert torch.equal(pictures, expected) and torch.equal(views, labels)
+    streamed.close()
+
+
+def test_a_compiler_that_is_not_there_is_said_and_done_without(cars, tmp_path):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from tests.trainer.small import both, config; from carprep.trainer import train\n"
+        f"train(both(Path({str(cars)!r}))[0], config('dcgan', 2, compile=True), sys.argv[1], device='cpu', say=print)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "CXX": "no-such-compiler"}
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path / "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "run"], capture_output=True, text=True, check=False, env=environment
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("torch.compile does not work here") and len(done.stdout.splitlines()) == 1
+    assert load(tmp_path / "run").step == 2
 
 
 def test_the_command_line_trains_samples_and_tells(cars, tmp_path):
