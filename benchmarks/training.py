@@ -1,7 +1,7 @@
 """How fast is a training step beside the tutorial's, and an epoch of IndianCars beside ImageFolder?
 
-The plain step is the DCGAN that tutorials print: default memory layout, unfused Adam, `.item()` for each figure, D not
-frozen while G learns; the same networks, batch and picture stream. Each side runs in a process of its own, in turn.
+The plain step is tutorial.py's, with the same networks, batch and picture stream. Each side runs in a process of its
+own, in turn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -26,63 +27,47 @@ CHECKOUT = Path(__file__).parents[1]
 ROUNDS, STEPS, BATCH, PICTURES, SIDE = 3, 6, 128, 1500, 64
 
 
-def ours(maps: int) -> float:
-    """Seconds a step of `carprep.trainer`."""
+def ours(maps: int, device: str, precision: str) -> float:
+    """Seconds a step of `carprep.trainer`, as its loop makes them."""
     from carprep.trainer.chance import draw, seed_of
     from carprep.trainer.config import Config
     from carprep.trainer.machine import Team, prepare
     from carprep.trainer.run import begin
-    from carprep.trainer.steps import step
+    from carprep.trainer.stepper import stepper
     from torch_datasets.cars import in_range
 
-    config, cpu = Config.of("dcgan", maps=maps, batch=BATCH), torch.device("cpu")
-    prepare(config, cpu)
-    run = begin(config, Path(), {}, PICTURES, Team(config, cpu), cpu)
-    pixels, views = _pixels(), torch.zeros(BATCH, dtype=torch.int64)
+    config, where = Config.of("dcgan", maps=maps, batch=BATCH, precision=precision), torch.device(device)
+    prepare(config, where)
+    team = Team(config, where)
+    run = begin(config, Path(), {}, PICTURES, team, where)
+    learn = stepper(run.state, team.share, team.size, print)
+    pixels, views = _pixels().to(where), torch.zeros(BATCH, dtype=torch.int64, device=where)
 
     def once(number: int) -> None:
         torch.manual_seed(seed_of("step", 0, number))
-        draws = draw(config, BATCH, cpu)
-        run.record.add(step(run.state, in_range(pixels[_indices(number)]), views, draws))
+        draws = draw(config, BATCH, where)
+        run.record.add(learn(in_range(pixels[_indices(number).to(where)]), views, draws))
         run.state.step += 1
 
-    return _timed(once)
+    return _timed(once, where)
 
 
-def plain(maps: int) -> float:
-    """Seconds a step as tutorials write it."""
+def plain(maps: int, device: str, precision: str) -> float:
+    """Seconds a step as tutorials write it, on resident pictures."""
+    from tutorial import Tutorial
+
     from carprep.trainer.config import Config
-    from carprep.trainer.nets import networks
+    from carprep.trainer.machine import prepare
 
-    config = Config.of("dcgan", maps=maps, batch=BATCH)
-    torch.manual_seed(0)
-    generator, discriminator = networks(config)
-    learns_g, learns_d = (
-        torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (generator, discriminator)
-    )
-    loss, pixels, views = torch.nn.BCELoss(), _pixels(), torch.zeros(BATCH, dtype=torch.int64)
+    config, where = Config.of("dcgan", maps=maps, batch=BATCH, precision=precision), torch.device(device)
+    prepare(config, where)  # the same TF32
+    tutorial, pixels = Tutorial(config, where), _pixels().to(where)
 
     def once(number: int) -> None:
-        real = pixels[_indices(number)].float() / 127.5 - 1
-        discriminator.zero_grad()
-        label = torch.full((BATCH,), 1.0)
-        told = torch.sigmoid(discriminator(real, views))
-        loss_real = loss(told, label)
-        loss_real.backward()
-        fake = generator(torch.randn(BATCH, config.z), views)
-        label.fill_(0.0)
-        loss_fake = loss(torch.sigmoid(discriminator(fake.detach(), views)), label)
-        loss_fake.backward()
-        learns_d.step()
-        generator.zero_grad()
-        label.fill_(1.0)
-        again = torch.sigmoid(discriminator(fake, views))
-        loss_g = loss(again, label)
-        loss_g.backward()
-        learns_g.step()
-        (loss_real + loss_fake).item(), loss_g.item(), told.mean().item(), again.mean().item()
+        real = pixels[_indices(number).to(where)].float() / 127.5 - 1
+        tutorial.step(real, torch.randn(BATCH, config.z, device=where))
 
-    return _timed(once)
+    return _timed(once, where)
 
 
 def epochs() -> tuple[float, float, float]:
@@ -122,35 +107,63 @@ def _indices(number: int) -> torch.Tensor:
     return torch.arange(number * BATCH, (number + 1) * BATCH) % PICTURES
 
 
-def _timed(once) -> float:
-    once(0)
-    seconds = []
-    for number in range(1, STEPS + 1):
-        start = time.perf_counter()
+def _timed(once: Callable[[int], None], device: torch.device) -> float:
+    """Median seconds of a step; on a GPU of as many steps as fill a second, since single ones only queue."""
+    warm, steps, each = (40, STEPS, 100) if device.type == "cuda" else (1, STEPS, 1)
+    for number in range(warm):
         once(number)
-        seconds.append(time.perf_counter() - start)
+    seconds = []
+    for number in range(warm, warm + steps):
+        _wait(device)
+        start = time.perf_counter()
+        for part in range(each):
+            once(number * each + part)
+        _wait(device)
+        seconds.append((time.perf_counter() - start) / each)
     return statistics.median(seconds)
 
 
-def _in_process(name: str, maps: int) -> float:
-    command = [sys.executable, __file__, name, str(maps)]
-    return float(json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT).stdout))
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _in_process(name: str, *arguments: object) -> float:
+    command = [sys.executable, __file__, name, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _steps(device: str, cases: list[tuple[int, str, str]]) -> list[list[str]]:
+    """Rows of the table of steps; the two sides run in turn."""
+    rows = []
+    for maps, precision, goal in cases:
+        # the goals compare with the tutorial in TF32 on a GPU, and with its fp32 elsewhere
+        pairs = [
+            (_in_process("ours", maps, device, precision), _in_process("plain", maps, device, "auto"))
+            for _ in range(ROUNDS)
+        ]
+        own, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ratios = [b / a for a, b in pairs]
+        rows.append([f"{maps} maps, {precision}", f"{own:.4f} s", f"{peer:.4f} s",
+                     f"{statistics.median(ratios):.2f} x", f"{min(ratios):.2f}-{max(ratios):.2f}", goal])  # fmt: skip
+    return rows
 
 
 def main() -> None:
-    """Print the two tables."""
-    if len(sys.argv) == 3:
-        print(json.dumps({"ours": ours, "plain": plain}[sys.argv[1]](int(sys.argv[2]))))
+    """Print the tables."""
+    if len(sys.argv) == 5:
+        name, maps, device, precision = sys.argv[1:]
+        print(json.dumps({"ours": ours, "plain": plain}[name](int(maps), device, precision)))
         return
-    rows = []
-    for maps in (16, 64):
-        pairs = [(_in_process("ours", maps), _in_process("plain", maps)) for _ in range(ROUNDS)]
-        own, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
-        ratios = [b / a for a, b in pairs]
-        rows.append([f"dcgan, {maps} maps", f"{own:.3f} s", f"{peer:.3f} s", f"{statistics.median(ratios):.2f} x",
-                     f"{min(ratios):.2f} to {max(ratios):.2f}", "1.2 x"])  # fmt: skip
     header = ("what", "carprep", "tutorial", "ratio", "of the rounds", "goal")
-    table(f"A step, {SIDE} px, batch {BATCH}, processor ({machine()})", header, rows)
+    rows = _steps("cpu", [(16, "fp32", "1.2 x"), (64, "fp32", "1.2 x")])
+    table(f"A DCGAN step, {SIDE} px, batch {BATCH}, processor ({machine()})", header, rows)
+    if torch.cuda.is_available():
+        rows = _steps("cuda", [(64, "tf32", "2 x"), (64, "bf16", "3 x")])
+        table(f"A DCGAN step, {SIDE} px, batch {BATCH}, {torch.cuda.get_device_name()}", header, rows)
+    else:
+        print("\nA step on a GPU: there is none here, nothing was measured")
     first, later, peer = epochs()
     rows = [["first epoch", f"{first:.3f} s", f"{peer:.3f} s", f"{peer / first:.1f} x", "-"],
             ["later epochs", f"{later:.3f} s", f"{peer:.3f} s", f"{peer / later:.1f} x", "10 x"]]  # fmt: skip

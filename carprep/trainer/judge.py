@@ -56,8 +56,8 @@ class Judge:
 
     @classmethod
     def of(cls, config: Config, reals: Reals, holdout: Reals | None) -> Judge | None:
-        """A judge; None without enough held-out pictures."""
-        if holdout is None or holdout.count < LEAST:
+        """A judge; None without held-out pictures."""
+        if holdout is None:
             return None
         train = features(config.features, reals.some(config.score_fakes))
         held = features(config.features, holdout.some(config.score_fakes))

@@ -17,7 +17,7 @@ from carprep.trainer import checkpoint, features, outputs, plan
 from carprep.trainer.alarms import Alarm
 from carprep.trainer.chance import draw, part, seed_of
 from carprep.trainer.config import Config
-from carprep.trainer.judge import Judge
+from carprep.trainer.judge import LEAST, Judge
 from carprep.trainer.machine import Team, device_of, prepare
 from carprep.trainer.reals import Reals, reals_of
 from carprep.trainer.run import BEST, CONFIG, LATEST, Run, begin, take_weights
@@ -89,7 +89,7 @@ def train(
     reals = reals_of(dataset, where)
     if reals.side != config.size:
         raise UsageError(f"the pictures are {reals.side} px, the settings say {config.size}")
-    held = reals_of(holdout, where) if holdout is not None else None
+    held = _held(holdout, where, say)
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         run = begin(config, folder, reals.about, reals.count, team, where)
         done = _start(run, resume, init, say, team)
@@ -100,6 +100,13 @@ def train(
         finally:
             reals.close()
             team.leave()
+
+
+def _held(holdout: Any, device: torch.device, say: Say) -> Reals | None:
+    if holdout is not None and len(holdout) < LEAST:
+        say(f"no score and no best: {len(holdout)} pictures are held out, {LEAST} are the least")
+        return None
+    return reals_of(holdout, device) if holdout is not None else None
 
 
 def _start(run: Run, resume: bool, init: Path | None, say: Say, team: Team) -> Result | None:
