@@ -26,6 +26,7 @@ from carprep.trainer.config import PRESETS
 from carprep.trainer.export import export
 from carprep.trainer.judge import latents
 from carprep.trainer.layers import layers_of
+from carprep.trainer.nets import networks
 from carprep.trainer.plan import largest_batch
 from carprep.trainer.reals import reals_of
 from carprep.trainer.record import read
@@ -402,3 +403,15 @@ def test_the_command_line_trains_samples_and_tells(cars, tmp_path):
 def test_a_dataset_that_is_too_small_is_refused(tmp_path):
     with pytest.raises(UsageError, match="8 are the least"):
         reals_of([(torch.ones(3, 32, 32), 0)] * 3, CPU)
+
+
+def test_a_generator_that_has_gone_white_still_gets_a_gradient_and_draws_in_range():
+    generator, _ = networks(config("best", 1))
+    with torch.no_grad():
+        generator.last.bias.fill_(9.0)  # all white and far beyond
+    z, views = torch.randn(2, 8), torch.zeros(2, dtype=torch.int64)
+
+    generator(z, views).sum().backward()
+
+    assert generator.last.bias.grad.abs().min() > 1
+    assert generator.eval()(z, views).max() == 1.0

@@ -40,14 +40,19 @@ class Generator(nn.Module):
         self.last = conv(planes[-1], 3, 3, 1.0)
 
     def forward(self, z: Tensor, views: Tensor) -> Tensor:
-        """(N, z) and (N,) to (N, 3, S, S) in [-1, 1]."""
+        """(N, z) and (N,) to (N, 3, S, S); in [-1, 1] in eval mode.
+
+        While it trains nothing bounds it but the discriminator: behind a tanh a set that is mostly white drives the
+        generator to where all is white and no gradient is left.
+        """
         if self.embed is not None:
             z = torch.cat([z, self.embed(views)], 1)
         plane = self.blocks[0](self.first(z).unflatten(1, (-1, 4, 4)))
         for narrow, block in zip(self.narrow, self.blocks[1:], strict=True):
             plane = functional.interpolate(narrow(plane), scale_factor=2.0, mode="bilinear")
             plane = block(plane)
-        return torch.tanh(self.last(functional.leaky_relu(plane, 0.2)))
+        drawn: Tensor = self.last(functional.leaky_relu(plane, 0.2))
+        return drawn if self.training else drawn.clamp(-1, 1)
 
 
 class Discriminator(nn.Module):

@@ -1,0 +1,133 @@
+"""Intervals of differences: how sure one may be that one arm draws better than another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from carprep.trainer.metrics import Features
+
+LEVEL = 0.95
+POWER = 0.8  # of the smallest visible difference: one that large is seen in four of five runs
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference, this arm less that one; negative where this one is better.
+
+    Attributes:
+        value, low, high: the mean over seeds with its 95 % interval.
+        visible: the smallest true difference that such a run sees in four of five times.
+        seeds: how many.
+    """
+
+    value: float
+    low: float
+    high: float
+    visible: float
+    seeds: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the whole interval lies below zero."""
+        return self.high < 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval lies above zero."""
+        return self.low > 0
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values."""
+        return dict(vars(self))
+
+
+def kernel_mean(one: Features, other: Features) -> NDArray[np.float64]:
+    """For each row of `other`, the mean of KID's kernel (x.y / F + 1)^3 over the rows of `one`; (N,)."""
+    return np.asarray(((one @ other.T / one.shape[1] + 1) ** 3).mean(0))
+
+
+def kid_difference(these: Sequence[Features], those: Sequence[Features], held: Features) -> Difference:
+    """KID(these, held) - KID(those, held), paired by seed.
+
+    The held-out set's own term cancels, so the difference is linear in the held-out pictures. Over seeds (and the fakes
+    drawn for each) Student's t; over held-out pictures the variance of their mean; both are added. With one seed the
+    fakes' share comes from the jackknife over fakes instead. Never a bootstrap: repeated pictures would put k(x, x)
+    among the pairs.
+
+    Args:
+        these, those: features (M, F) of the fakes of each seed, in the order of the seeds.
+        held: features (N, F) of the held-out pictures.
+
+    Raises:
+        ValueError: not as many seeds on both sides, or none.
+    """
+    if len(these) != len(those) or not these:
+        raise ValueError(f"{len(these)} seeds against {len(those)}")
+    values, slopes, spreads = [], [], []
+    for one, other in zip(these, those, strict=True):
+        (own, own_spread, own_mean), (its, its_spread, its_mean) = _within(one, held), _within(other, held)
+        slope = 2 * (its_mean - own_mean)
+        values.append(own - its + slope.mean())
+        slopes.append(slope)
+        spreads.append(own_spread + its_spread)
+    seeds, count = len(values), len(held)
+    of_held = np.mean(slopes, 0).var(ddof=1) / count
+    of_seeds = np.var(values, ddof=1) / seeds if seeds > 1 else spreads[0]
+    return _interval(float(np.mean(values)), float(of_seeds), seeds - 1 if seeds > 1 else len(these[0]) - 1,
+                     float(of_held), count - 1, seeds)  # fmt: skip
+
+
+def _within(fakes: Features, held: Features) -> tuple[float, float, NDArray[np.float64]]:
+    """Mean kernel of a set with itself off the diagonal; the variance of its part of KID; kernel means at `held`.
+
+    The variance is the jackknife's, less what it counts twice: the part that no single picture explains (Efron and
+    Stein 1981).
+    """
+    count = len(fakes)
+    kernel = np.asarray((fakes @ fakes.T / fakes.shape[1] + 1) ** 3)
+    np.fill_diagonal(kernel, 0)
+    sums = kernel.sum(1)
+    across = np.asarray((fakes @ held.T / fakes.shape[1] + 1) ** 3)
+    means, value = across.mean(1), float(sums.sum() / (count * (count - 1)))
+    less_one = (sums.sum() - 2 * sums) / ((count - 1) * (count - 2)) - 2 * (means.sum() - means) / (count - 1)
+    own = sums / (count - 1)
+    rest = kernel - own[:, None] - own[None] + value
+    np.fill_diagonal(rest, 0)
+    unexplained = float(2 * np.square(rest).sum() / (count * (count - 1)) / count**2)
+    spread = max(0.0, float((count - 1) * less_one.var()) - unexplained)
+    return value, spread, np.asarray(across.mean(0))
+
+
+def mean_difference(these: Sequence[float], those: Sequence[float]) -> Difference:
+    """Of any figure, paired by seed, Student's t over seeds alone.
+
+    Raises:
+        ValueError: fewer than two seeds.
+    """
+    gaps = np.array(these) - np.array(those)
+    if len(gaps) < 2:
+        raise ValueError("an interval over seeds needs two of them")
+    return _interval(float(gaps.mean()), float(gaps.var(ddof=1) / len(gaps)), len(gaps) - 1, 0.0, 1, len(gaps))
+
+
+def _interval(value: float, one: float, one_free: int, other: float, other_free: int, seeds: int) -> Difference:
+    """Two independent parts of variance with their degrees of freedom, by Welch and Satterthwaite."""
+    variance = one + other
+    if variance <= 0:
+        return Difference(value, value, value, 0.0, seeds)
+    free = variance**2 / (one**2 / one_free + other**2 / other_free)
+    error = math.sqrt(variance)
+    reach = float(student.ppf((1 + LEVEL) / 2, free)) * error
+    visible = reach + float(student.ppf(POWER, free)) * error
+    return Difference(value, value - reach, value + reach, visible, seeds)
