@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carprep.commands import relations, training
+from carprep.commands import proving, relations, training
 from carprep.commands.options import (
     BUILD,
     FAILED,
     HOUSE,
+    PROVE,
     TRAIN,
     WRONG_CALL,
     CacheFolder,
@@ -256,6 +257,8 @@ def look(
 app.command(rich_help_panel=BUILD)(relations.check)
 for _command in (training.plan, training.train, training.sample, training.curves, training.runs, training.export):
     app.command(rich_help_panel=TRAIN)(_command)
+for _proof in (proving.score, proving.validate):
+    app.command(rich_help_panel=PROVE)(_proof)
 
 
 @app.command(rich_help_panel=HOUSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from carprep.errors import UsageError
 
-BUILD, TRAIN, HOUSE = "Build", "Train", "House"  # panels of --help
+BUILD, TRAIN, PROVE, HOUSE = "Build", "Train", "Prove", "House"  # panels of --help
 FAILED, WRONG_CALL, INVALID = 1, 2, 4  # exit statuses
 MOST_WORKERS = 256
 
@@ -31,6 +32,16 @@ def count(workers: int | None) -> int | None:
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
         raise UsageError(f"--workers must be 1 to {MOST_WORKERS}")
     return workers
+
+
+def needs_torch() -> None:
+    """Find out before any work whether torch is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec("torch") is None or find_spec("torchvision") is None:
+        raise UsageError('this needs torch: pip install "carprep[train]"')
 
 
 def print_json(value: dict[str, Any]) -> None:

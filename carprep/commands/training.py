@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carprep.commands.options import Json, print_json
+from carprep.commands.options import Json, needs_torch, print_json
 from carprep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def train(
 
     Example: carprep train cars.zip --preset dcgan --out runs/dcgan
     """
-    _needs_torch()
+    needs_torch()
     wishes = {
         "batch": batch, "maps": maps, "z": z, "augment": augment, "mirror": mirror, "conditional": conditional,
         "ema": ema, "seed": seed, "precision": precision, "features": features, "window": window,
@@ -160,7 +159,7 @@ def plan(
 
     Example: carprep plan cars.zip --preset lsgan
     """
-    _needs_torch()
+    needs_torch()
     from carprep.trainer.machine import device_of
     from carprep.trainer.plan import plan as make
     from torch_datasets import IndianCars
@@ -215,7 +214,7 @@ def sample(
 
     Example: carprep sample runs/dcgan --count 64 --seed 7 --out grid.png
     """
-    _needs_torch()
+    needs_torch()
     from carprep.progress import console
     from carprep.trainer.machine import device_of
     from carprep.trainer.sample import load
@@ -245,7 +244,7 @@ def export(
 
     Example: carprep export runs/dcgan --to onnx --out generator.onnx
     """
-    _needs_torch()
+    needs_torch()
     from carprep.trainer.export import export as write
     from carprep.trainer.sample import load
 
@@ -261,7 +260,7 @@ def runs(
 
     Example: carprep runs runs/
     """
-    _needs_torch()
+    needs_torch()
     from carprep.trainer.compare import COLUMNS, table
     from carprep.trainer.compare import runs as find
 
@@ -282,7 +281,7 @@ def curves(
 
     Example: carprep curves runs/dcgan --from 500 --to 2000
     """
-    _needs_torch()
+    needs_torch()
     from carprep.trainer.config import Config
     from carprep.trainer.page import write_curves
     from carprep.trainer.pictures import animate
@@ -350,11 +349,6 @@ def _asked_to_stop() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _needs_torch() -> None:
-    if find_spec("torch") is None or find_spec("torchvision") is None:
-        raise UsageError('training needs torch: pip install "carprep[train]"')
 
 
 def _say(words: str) -> None:

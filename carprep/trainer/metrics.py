@@ -92,6 +92,27 @@ def precision_recall(reals: Features, fakes: Features, k: int = 3) -> tuple[floa
     return float(precision), float(recall)
 
 
+def density_coverage(reals: Features, fakes: Features, k: int = 5) -> tuple[float, float]:
+    """How often reals' neighbourhoods hold a fake, and the share that hold one at all (Naeem et al. 2020)."""
+    _check(reals, fakes, k + 1)
+    within = distances(reals, fakes) <= np.sort(distances(reals, reals), 1)[:, k][:, None]
+    return float(within.sum() / (k * len(fakes))), float(within.any(1).mean())
+
+
+def covered(reals: Features, fakes: Features, k: int = 5) -> NDArray[np.bool_]:
+    """Which reals have a fake in their neighbourhood, bool (N,): `coverage` one by one."""
+    _check(reals, fakes, k + 1)
+    return np.asarray(distances(reals, fakes).min(1) <= np.sort(distances(reals, reals), 1)[:, k])
+
+
+def authenticity(fakes: Features, train: Features) -> float:
+    """Share of fakes farther from their nearest training picture than that is from its own (Alaa et al. 2022)."""
+    _check(fakes, train, 2)
+    rows, far = nearest(fakes, train)
+    own = np.sort(distances(train, train), 1)[:, 1]
+    return float((far > own[rows]).mean())
+
+
 def nearest(asked: Features, among: Features) -> tuple[NDArray[np.int64], Features]:
     """Row in `among` that is nearest to each of `asked`, and how far it is."""
     far = distances(asked, among)

@@ -1,0 +1,174 @@
+"""`carprep validate`: from a zip and its RAW to a verdict on the disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from carprep import check, files
+from carprep.doctor import machine
+from carprep.errors import UsageError
+from carprep.progress import Progress, silent
+from carprep.trainer import Config
+from carprep.trainer.machine import device_of
+from carprep.trainer.metrics import Features
+from carprep.verdict import arms as armed
+from carprep.verdict import page
+from carprep.verdict.arms import ARMS, FEW, QUICK, Arms, make_arms, stack_of
+from carprep.verdict.judgement import INVALID, Verdict, judge
+from carprep.verdict.rulers import rulers as rulers_of
+from carprep.verdict.trainings import Job, Trained, run
+
+LEAST_SEEDS = 3
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the arms are compared.
+
+    Attributes:
+        arms: their names. size: px. seeds: how many. images: seen by each training. fakes: drawn by each at the end.
+    """
+
+    arms: tuple[str, ...] = ARMS
+    preset: str = "dcgan"
+    size: int = 64
+    maps: int = 64
+    batch: int = 64
+    seeds: int = 5
+    images: int = 1_000_000
+    fakes: int = 2000
+    features: str = ""
+    device: str = "auto"
+
+    @classmethod
+    def quick(cls, **wishes: Any) -> Settings:
+        """Small enough for two processors and a coffee: 32 px, 16 maps, three arms, three seeds."""
+        return cls(**{"arms": QUICK, "size": 32, "maps": 16, "seeds": 3, "images": 60_000, **wishes})
+
+    def config(self, seed: int) -> Config:
+        """The training's settings, the same for every arm."""
+        steps = -(-self.images // self.batch)
+        quarter = max(1, steps // 4)
+        return Config.of(
+            self.preset, size=self.size, maps=self.maps, batch=self.batch, steps=steps, seed=seed, keep=4,
+            keep_every=quarter, sample_every=quarter, mirror=False, augment="diffaugment", window=50,
+        )  # fmt: skip
+
+
+def validate(
+    cars: Path, raw: Path, out: Path, settings: Settings, *, accepted: Path | None = None, workers: int = 2,
+    cache: Path | None = None, progress: Progress = silent, say: Say = print,
+) -> Verdict:  # fmt: skip
+    """Train on each arm and compare; a call that was cut off goes on where it was.
+
+    Raises:
+        UsageError: too few pictures, another RAW, settings that do not fit, or another verdict in `out`.
+        RunError: a training's process died twice.
+    """
+    started = time.monotonic()
+    if settings.seeds < LEAST_SEEDS:
+        raise UsageError(f"--seeds must be at least {LEAST_SEEDS}: with fewer, chance looks like a difference")
+    rulers = rulers_of(settings.features)
+    failed = [each.line for each in check.check(cars) if each.state == "failed"]
+    if failed:
+        verdict = Verdict(INVALID, tuple(f"the set fails its checks: {line}" for line in failed), {}, {}, {})
+        _write(out, verdict, settings, None, [], started, {})
+        return verdict
+    _claim(out, cars, raw, settings, accepted)
+    made = make_arms(cars, raw, settings.size, settings.arms, out / "arms", accepted=accepted, workers=None,
+                     cache=cache, progress=progress)  # fmt: skip
+    for words in _words(made, settings):
+        say(words)
+    held = {ruler.name: ruler.measure(made.held.pixels) for ruler in rulers}
+    stacks = {name: {r.name: r.measure(stack.pixels) for r in rulers} for name, stack in made.stacks.items()}
+    own = stacks[armed.RENDERED][rulers[0].name]
+    rows = {(arm, seed): made.rows(arm, seed, lambda: own) for arm in settings.arms for seed in range(settings.seeds)}
+    runs = run(_jobs(made, rows, settings, out), workers, progress)
+    trained_on = {arm: {name: values[rows[arm, 0]] for name, values in stacks[stack_of(arm)].items()}
+                  for arm in settings.arms}  # fmt: skip
+    kinds = {name: [str(row.get(name) or "") for row in made.held.about] for name in ("view", "colour")}
+    verdict = judge(runs, trained_on, held, kinds, rulers)
+    _write(out, verdict, settings, made, runs, started, _neighbours(made, runs, rows, stacks, rulers[0].name))
+    return verdict
+
+
+def _claim(out: Path, cars: Path, raw: Path, settings: Settings, accepted: Path | None) -> None:
+    """Mark the folder as this verdict's, so that what lies in it can be gone on with."""
+    told = {**vars(settings), "cars": files.sha256_of(cars) if cars.is_file() else str(cars), "raw": str(raw.resolve()),
+            "accepted": str(accepted or "")}  # fmt: skip
+    text = json.dumps(told, indent=1) + "\n"
+    path = out / "settings.json"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise UsageError(f"there is another verdict in {out}, of other settings; choose another --out")
+    files.write_text(path, text)
+
+
+def _words(made: Arms, settings: Settings) -> Sequence[str]:
+    runs = len(settings.arms) * settings.seeds
+    lines = [
+        f"{len(made.held)} pictures held out, accepted by {made.judge}",
+        *(f"{name}: {len(stack):,} pictures" for name, stack in made.stacks.items()),
+        f"{runs} trainings of {settings.images:,} images: {settings.preset}, {settings.size} px, {settings.maps} maps",
+    ]
+    if len(made.held) < FEW:
+        lines.append(f"under {FEW} held-out pictures only large differences are seen; the verdict says how large")
+    return lines
+
+
+def _jobs(made: Arms, rows: dict[tuple[str, int], np.ndarray], settings: Settings, out: Path) -> list[Job]:
+    for name, stack in made.stacks.items():
+        with files.written(out / "arms" / f"{name.lower()}.npy") as file:
+            np.save(file, stack.pixels.numpy())
+    device = str(device_of(settings.device))
+    return [
+        Job(arm, seed, settings.config(seed).to_toml(), out / "arms" / f"{stack_of(arm).lower()}.npy",
+            tuple(int(row) for row in rows[arm, seed]), settings.fakes, settings.features, device,
+            out / "runs" / f"{arm.lower()}-{seed}")
+        for seed in range(settings.seeds)
+        for arm in settings.arms
+    ]  # fmt: skip
+
+
+def _neighbours(
+    made: Arms, runs: Sequence[Trained], rows: dict[tuple[str, int], np.ndarray],
+    stacks: dict[str, dict[str, Features]], ruler: str,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+    """For each arm some fakes of its first seed, and the training picture nearest to each; uint8 (n, 3, S, S) both."""
+    from carprep.trainer.metrics import nearest
+
+    found = {}
+    for one in runs:
+        if one.seed or one.trouble:
+            continue
+        own, shown = rows[one.arm, 0], one.grid[:12]
+        near, _ = nearest(one.features[ruler][: len(shown)], stacks[stack_of(one.arm)][ruler][own])
+        found[one.arm] = shown, made.stacks[stack_of(one.arm)].pixels[own[near]].numpy()
+    return found
+
+
+def _write(
+    out: Path, verdict: Verdict, settings: Settings, made: Arms | None, runs: Sequence[Trained], started: float,
+    neighbours: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> None:  # fmt: skip
+    told: dict[str, Any] = {
+        "verdict": verdict.name,
+        "reasons": list(verdict.reasons),
+        "settings": vars(settings),
+        "held_out": {"pictures": len(made.held), "accepted_by": made.judge} if made else {},
+        "left_out": made.reasons if made else {},
+        "sets": {ruler: {arm: vars(value) for arm, value in arms.items()} for ruler, arms in verdict.sets.items()},
+        "differences": {r: {arm: d.to_json() for arm, d in arms.items()} for r, arms in verdict.differences.items()},
+        "arms": verdict.arms,
+        "machine": machine(),
+        "seconds": round(time.monotonic() - started),
+    }
+    files.write_text(out / "verdict.json", json.dumps(told, indent=1, default=str) + "\n")
+    files.write_text(out / "verdict.html", page.html(told, runs, neighbours))
