@@ -25,7 +25,8 @@ from carprep.trainer.sample import load
 from carprep.verdict.rulers import rulers
 
 QUARTERS = 4  # checkpoints of a run at which it is scored
-EARLY = 500  # fakes at a checkpoint before the last
+EARLY = 250  # fakes at a checkpoint before the last: for the curve alone
+SPREAD = 500  # pictures whose spread is compared
 GRID = 36  # fakes that are shown
 COLLAPSED = 0.3  # of the training pictures' per-pixel deviation; under it the generator draws one picture
 
@@ -63,7 +64,7 @@ class Job:
 
     Attributes:
         pixels: .npy of the arm's stack, uint8 (N, 3, S, S); rows: which of them.
-        fakes: how many are drawn at the end.
+        fakes, early: how many are drawn at the end, and at each checkpoint before; 0 for none there.
         ruler: as of `rulers`.
     """
 
@@ -76,6 +77,7 @@ class Job:
     ruler: str
     device: str
     folder: Path
+    early: int = EARLY
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Trained:
 
     Attributes:
         features: of the fakes by ruler, at the end.
-        early: of a few fakes by ruler and step, at each checkpoint, the last one too.
+        early: of a few fakes by ruler and step, at each checkpoint; at the last of all of them.
         grid: uint8 (GRID, 3, S, S).
         trouble: why it cannot be compared; empty where it can.
         alarms: names of all that rang.
@@ -107,7 +109,7 @@ def run(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Trained]:
     """
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     tries = dict.fromkeys(range(len(jobs)), 0)
-    todo = [number for number, job in enumerate(jobs) if not _done(job)]
+    todo = [number for number, job in enumerate(jobs) if not is_done(job)]
     progress("train", len(jobs) - len(todo), len(jobs))
     while todo:
         pool = ProcessPoolExecutor(workers, context, initializer=_worker)
@@ -131,7 +133,7 @@ def run(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Trained]:
                 ) from error
         finally:
             _end(pool)
-    return [_read(job) for job in jobs]
+    return [read(job) for job in jobs]
 
 
 def _worker() -> None:
@@ -162,12 +164,14 @@ def one(job: Job) -> None:
     found: dict[str, np.ndarray] = {}
     if not trouble:
         for path in sorted((folder / "checkpoints").glob("[0-9]*.pt")):
-            fakes = fakes_of(path, EARLY, job.device)
-            for ruler in measures:
-                found[f"early/{ruler.name}/{int(path.stem)}"] = ruler.measure(fakes).astype(np.float32)
+            if job.early and int(path.stem) < config.steps:
+                fakes = fakes_of(path, job.early, job.device)
+                for ruler in measures:
+                    found[f"early/{ruler.name}/{int(path.stem)}"] = ruler.measure(fakes).astype(np.float32)
         fakes = fakes_of(folder / "checkpoints" / "latest.pt", job.fakes, job.device)
         for ruler in measures:
             found[f"features/{ruler.name}"] = ruler.measure(fakes).astype(np.float32)
+            found[f"early/{ruler.name}/{config.steps}"] = found[f"features/{ruler.name}"]
         found["grid"] = fakes[:GRID].numpy()
         trouble = _collapsed(fakes, pixels)
     about = {"trouble": trouble, "alarms": list(alarms)}
@@ -185,7 +189,7 @@ def fakes_of(checkpoint: Path, count: int, device: str) -> Tensor:
 
 
 def _collapsed(fakes: Tensor, reals: Tensor) -> str:
-    spreads = [float(pixels[:EARLY].float().std(0).mean()) for pixels in (fakes, reals)]
+    spreads = [float(pixels[:SPREAD].float().std(0).mean()) for pixels in (fakes, reals)]
     if spreads[0] >= COLLAPSED * spreads[1]:
         return ""
     return (
@@ -193,11 +197,13 @@ def _collapsed(fakes: Tensor, reals: Tensor) -> str:
     )
 
 
-def _done(job: Job) -> bool:
+def is_done(job: Job) -> bool:
+    """Whether a training was finished by an earlier call."""
     return (job.folder / "done.json").exists()
 
 
-def _read(job: Job) -> Trained:
+def read(job: Job) -> Trained:
+    """What a finished training left."""
     about: dict[str, Any] = json.loads((job.folder / "done.json").read_text())
     features: dict[str, Features] = {}
     early: dict[str, dict[int, Features]] = {}
