@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from carprep.check_zip import SHOWN, Check, Zip, pictures
 from carprep.errors import UsageError
 from carprep.pack import ledger as ledgers
-
-SHOWN = 3  # photos named where a check fails
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check.
-
-    Attributes:
-        name: what must hold.
-        state: passed, failed or skipped.
-        words: what was counted, or what is wrong.
-    """
-
-    name: str
-    state: str
-    words: str
-
-    @property
-    def line(self) -> str:
-        """One line for the terminal."""
-        return f"{self.state:<7} {self.name}: {self.words}"
+from carprep.recipe import Recipe
 
 
 def check(path: Path) -> list[Check]:
-    """Check a zip against its ledger.
+    """Check a set: its pictures, and its zips against the ledger.
 
     Args:
         path: the zip, one size's zip, or the ledger; all zips that the ledger names are checked.
 
     Raises:
-        UsageError: there is no ledger, or a zip is missing or none.
+        UsageError: a zip is missing or none.
     """
-    ledger = ledgers.read(path)
+    try:
+        ledger = ledgers.read(path)
+    except UsageError as error:
+        if path.name.endswith(ledgers.SUFFIX) or not path.is_file():
+            raise
+        one = Zip(path)
+        missing = Check("the set has its ledger", "warning", f"{error}; zip and photos cannot be compared")
+        return [missing, *pictures(one, None, set()), _copies([one])]
     rows = [row for batch in ledger.table.to_batches(max_chunksize=4096) for row in batch.to_pylist()]
-    zips = [_Zip(each) for each in _zips(path, sorted(ledger.about.get("zips", {})))]
-    return [_groups(rows), _chains(rows), *(_members(one, rows) for one in zips), _copies(zips)]
+    zips = [Zip(each) for each in _zips(path, sorted(ledger.about.get("zips", {})))]
+    recipe = _recipe(str(ledger.about["recipe"]))
+    by_hand = {row["key"] for row in rows if row["by_hand"]}
+    found = [_groups(rows), _chains(rows)]
+    for one in zips:
+        kept_by_hand = {str(row.get("file_name")) for row in one.rows if row.get("key") in by_hand}
+        found += [_members(one, rows), *pictures(one, recipe, kept_by_hand)]
+    return [*found, _copies(zips)]
+
+
+def _recipe(text: str) -> Recipe | None:
+    """The recipe that the ledger tells; None where another version of carprep wrote it."""
+    try:
+        return Recipe.from_toml(text)
+    except UsageError:
+        return None
 
 
 def _zips(path: Path, names: list[str]) -> list[Path]:
@@ -59,26 +56,6 @@ def _zips(path: Path, names: list[str]) -> list[Path]:
     if path.name in names or path.name.endswith(ledgers.SUFFIX) or (sizes and not path.exists()):
         return [path.parent / name for name in names]
     return [path]
-
-
-class _Zip:
-    """The pictures of one zip: what metadata.jsonl says of each, and the sha256 of its bytes."""
-
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        try:
-            with zipfile.ZipFile(path) as archive:
-                lines = archive.read("metadata.jsonl").decode().splitlines()
-                self.rows = [json.loads(line) for line in lines]
-                self.hashes = {
-                    member: hashlib.sha256(archive.read(member)).hexdigest()
-                    for member in archive.namelist()
-                    if member.endswith(".png")
-                }
-        except FileNotFoundError as error:
-            raise UsageError(f"there is no zip {path}") from error
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path} is no zip of carprep: {error}") from error
 
 
 def _groups(rows: list[dict[str, Any]]) -> Check:
@@ -105,7 +82,7 @@ def _chains(rows: list[dict[str, Any]]) -> Check:
     return Check(name, "passed", f"{len(duplicates):,} duplicates")
 
 
-def _members(one: _Zip, rows: list[dict[str, Any]]) -> Check:
+def _members(one: Zip, rows: list[dict[str, Any]]) -> Check:
     """The zip holds what the ledger says, to the byte, in the split that the ledger says."""
     by_key: Mapping[str, dict[str, Any]] = {row["key"]: row for row in rows}
     known = {row[column] for row in rows for column in row if column.startswith("member_sha256")}
@@ -116,7 +93,7 @@ def _members(one: _Zip, rows: list[dict[str, Any]]) -> Check:
     return Check(name, "passed", f"{len(one.rows):,} pictures")
 
 
-def _wrong(one: _Zip, by_key: Mapping[str, dict[str, Any]], known: set[str | None]) -> Iterator[str]:
+def _wrong(one: Zip, by_key: Mapping[str, dict[str, Any]], known: set[str | None]) -> Iterator[str]:
     listed = set()
     for row in one.rows:
         member, told = row["file_name"], by_key.get(row["key"])
@@ -127,7 +104,7 @@ def _wrong(one: _Zip, by_key: Mapping[str, dict[str, Any]], known: set[str | Non
     yield from sorted(set(one.hashes) - listed)
 
 
-def _copies(zips: list[_Zip]) -> Check:
+def _copies(zips: list[Zip]) -> Check:
     """No two pictures of different splits are the same bytes."""
     splits: dict[str, set[str]] = {}
     for one in zips:

@@ -101,17 +101,15 @@ def _letterboxed(picture: Image.Image, part: _Part | None, factor: int, frame: F
     square = canvas.resize((frame.size, frame.size), Image.Resampling.LANCZOS, box)
     if frame.mirror:
         square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if square.mode == "RGBA":
-        return _over_white(np.asarray(square))
+    pixels = _over_white(np.asarray(square)) if square.mode == "RGBA" else np.array(square)
     step = frame.size / side
     return _white_outside(
-        square, (-left * step, (picture.width - left) * step), (-top * step, (picture.height - top) * step), frame
+        pixels, (-left * step, (picture.width - left) * step), (-top * step, (picture.height - top) * step), frame
     )
 
 
-def _white_outside(square: Image.Image, across: tuple[float, float], down: tuple[float, float], frame: Frame) -> RGB:
-    """Exactly white beyond the picture's edges, where the filter's ringing leaves 253 or 254."""
-    pixels = np.array(square)
+def _white_outside(pixels: RGB, across: tuple[float, float], down: tuple[float, float], frame: Frame) -> RGB:
+    """Exactly white beyond the picture's edges, where the filter's ringing leaves 250 to 254."""
     first, last = across if not frame.mirror else (frame.size - across[1], frame.size - across[0])
     pixels[:, : max(0, math.floor(first))] = pixels[:, max(0, math.ceil(last)) :] = 255
     pixels[: max(0, math.floor(down[0]))] = pixels[max(0, math.ceil(down[1])) :] = 255
