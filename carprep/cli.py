@@ -262,11 +262,21 @@ for _proof in (proving.score, proving.validate):
 
 
 @app.command(rich_help_panel=HOUSE)
-def doctor(cache: CacheFolder = None, json: Json = False) -> None:
+def doctor(
+    cache: CacheFolder = None,
+    fetch: Annotated[
+        str | None, typer.Option("--fetch", help="Download weights that a ruler needs first: inception (95 MB).")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Check this machine, and say what to do about each shortfall.
 
     Example: carprep doctor
     """
+    if fetch is not None:
+        from carprep.weights import fetch as download
+
+        _say(f"{fetch}: {download(fetch, cache)}")
     from carprep.doctor import examine
 
     findings = examine(cache)

@@ -105,6 +105,41 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add to a text file.
+
+    Raises:
+        UsageError: it cannot be written to.
+        RunError: the disk is full, or broke while we wrote.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise writing_error(path, error) from error
+
+
+@contextlib.contextmanager
+def held(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder for one process at a time.
+
+    Raises:
+        UsageError: another process holds it, or it cannot be written to.
+    """
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise writing_error(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another process is at work on {what} {folder}; wait for it, or end it") from error
+        yield
+
+
 def sweep(path: Path) -> None:
     """Remove what killed runs left while writing `path`: parts that no living process holds."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):

@@ -13,7 +13,7 @@ from carprep.commands.options import count as processes
 Cars = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The set that carprep build made.")]
 Features = Annotated[
     str,
-    typer.Option(help="A third ruler from a file: inception:PATH or dinov2:PATH. CarNet and shapes are always used."),
+    typer.Option(help="A third ruler: inception (as fetched by doctor), inception:PATH or dinov2:PATH."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 

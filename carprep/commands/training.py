@@ -24,6 +24,9 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run in al
 Batch = Annotated[int | None, typer.Option(help="Pictures to a step. Default: the preset's.")]
 Maps = Annotated[int | None, typer.Option(help="Feature maps of the widest plane; half of them train 4 x as fast.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Latent = Annotated[int | None, typer.Option("--z", help="Numbers the generator starts from.")]
+Conditional = Annotated[str | None, typer.Option(help="view: tell the generator which view to draw; or none.")]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32, tf32 or bf16.")]
 Augment = Annotated[str | None, typer.Option(help="diffaugment or none. Default: the preset's.")]
 
 
@@ -39,7 +42,7 @@ def train(
     init: Annotated[Path | None, typer.Option(help="Begin with the weights of this run: fine-tuning.")] = None,
     batch: Batch = None,
     maps: Maps = None,
-    z: Annotated[int | None, typer.Option(help="Numbers the generator starts from.")] = None,
+    z: Latent = None,
     augment: Augment = None,
     mirror: Annotated[
         bool | None,
@@ -47,13 +50,11 @@ def train(
             "--mirror/--no-mirror", help="Flip half of the reals. Default: the preset's; off where all face one way."
         ),
     ] = None,
-    conditional: Annotated[
-        str | None, typer.Option(help="view: tell the generator which view to draw; or none.")
-    ] = None,
+    conditional: Conditional = None,
     ema: Annotated[bool | None, typer.Option("--ema/--no-ema", help="Average the generator's weights.")] = None,
     seed: Annotated[int | None, typer.Option(help="Settles everything that is random.")] = None,
     device: Device = "auto",
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, tf32 or bf16.")] = None,
+    precision: Precision = None,
     graph: Annotated[
         bool | None, typer.Option("--graph/--no-graph", help="On a GPU, replay each step as one CUDA graph (default).")
     ] = None,
@@ -87,6 +88,8 @@ def train(
         "keep_every": keep_every, "graph": graph, "compile": compile,
     }  # fmt: skip
     wishes = {name: value for name, value in wishes.items() if value is not None}
+    if steps is not None and epochs is not None:
+        raise UsageError("--steps and --epochs both say how long the run is; name one of them")
     if resume is not None:
         if wishes or init or out:
             named = [
@@ -134,7 +137,7 @@ def _go(
 def _told(result: Any, held: bool) -> Iterator[str]:
     from carprep.trainer.metrics import Estimate
 
-    yield f"{result.step:,} of {result.total:,} steps: {result.folder / 'run.html'}"
+    yield f"{result.step:,} of {max(result.step, result.total):,} steps: {result.folder / 'run.html'}"
     for name, figures in (("best", result.best), ("now", result.score)):
         if figures:
             estimate = Estimate(figures["kid"], figures["kid_low"], figures["kid_high"])
@@ -151,6 +154,9 @@ def plan(
     batch: Batch = None,
     maps: Maps = None,
     augment: Augment = None,
+    z: Latent = None,
+    conditional: Conditional = None,
+    precision: Precision = None,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Where the run would lie; its disk is looked at.")] = Path("runs"),
     json: Json = False,
@@ -164,9 +170,11 @@ def plan(
     from carprep.trainer.plan import plan as make
     from torch_datasets import IndianCars
 
-    wishes = {"steps": steps, "epochs": epochs, "batch": batch, "maps": maps, "augment": augment}
+    wishes = {"steps": steps, "epochs": epochs, "batch": batch, "maps": maps, "augment": augment, "z": z,
+              "conditional": conditional, "precision": precision}  # fmt: skip
     config = _config(cars, preset, {name: value for name, value in wishes.items() if value is not None})
     pictures, where = IndianCars(cars), device_of(device)
+    _say(f"timing a few steps of {config.preset} on {where}; wide networks on a processor take a minute")
     made = make(config, len(pictures), where, out)
     if json:
         print_json(made.to_json())
@@ -288,14 +296,20 @@ def curves(
     from carprep.trainer.record import NAME, read
     from carprep.trainer.run import CONFIG, samples
 
+    if not (run / CONFIG).exists():
+        raise UsageError(f"there is no run {run}")
     config, lines = Config.read(run / CONFIG), read(run / NAME)
     if last and last < first:
         raise UsageError(f"--to {last} is before --from {first}")
-    end = last or max((line["step"] for line in lines), default=0)
-    write_curves(run / "curves.png", lines, config, first, end)
-    frames = [path for path in samples(run) if first <= int(path.stem) <= end]
+    steps = [line["step"] for line in lines if first <= line["step"] <= (last or line["step"])]
+    if not steps:
+        there = f"has steps up to {lines[-1]['step']:,}" if lines else "has no figures yet"
+        raise UsageError(f"{run} {there}: there is nothing to draw; curves and animation are as they were")
+    write_curves(run / "curves.png", lines, config, first, last)
+    frames = [path for path in samples(run) if first <= int(path.stem) <= max(steps)]
     animate(run / "animation.gif", frames)
-    typer.echo(f"steps {first:,} to {end:,}, {len(frames)} frames: {run / 'curves.png'}, {run / 'animation.gif'}")
+    written = f", {len(frames)} frames: {run / 'animation.gif'}" if frames else "; no samples there, so no animation"
+    typer.echo(f"steps {min(steps):,} to {max(steps):,}: {run / 'curves.png'}{written}")
 
 
 def _resumed(

@@ -13,6 +13,8 @@ from carprep.trainer.config import Config
 from carprep.trainer.losses import won_below
 from carprep.trainer.metrics import Features, nearest
 
+WATCHED = ("d_loss", "g_loss", "d_gradient", "g_gradient")
+WILD = 1e6  # a loss or gradient that no training comes back from; healthy ones stay under a thousand
 WON_STEPS = 300  # for so long the discriminator's loss must stay below its preset's limit
 EARLY = 500  # steps, and 10 epochs: before that a generator may draw nearly the same everywhere
 EARLY_EPOCHS = 10
@@ -41,9 +43,12 @@ class Watch:
 
     def window(self, line: dict[str, Any], steps: int) -> list[Alarm]:
         """Look at a line of metrics over so many steps."""
-        bad = [name for name in ("d_loss", "g_loss", "d_gradient", "g_gradient") if name in line and line[name] is None]
+        bad = [name for name in WATCHED if name in line and line[name] is None]
         if bad:
             return [Alarm("nan", f"{', '.join(bad)} is no number; lower the rates, or leave bf16")]
+        wild = [name for name in WATCHED if abs(line.get(name, 0)) > WILD]
+        if wild:
+            return [Alarm("diverged", f"{', '.join(wild)} is above {WILD:,.0f}; lower the rates")]
         limit = won_below(self.config)
         lost = line.get("d_loss")
         self.won_steps = self.won_steps + steps if lost is not None and lost < limit else 0

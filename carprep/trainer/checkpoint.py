@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ SCHEMA = 1  # goes up when what is in a checkpoint changes
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint; the digest is over every name and every bit."""
     whole = {"schema": SCHEMA, **state}
+    data = io.BytesIO()  # torch's own writer hides what the disk says
+    torch.save({**whole, "sha256": digest(whole)}, data)
     with files.written(path) as file:
-        torch.save({**whole, "sha256": digest(whole)}, file)
+        file.write(data.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UsageError(f"there is no checkpoint {path}") from error
     except Exception as error:  # torch raises whatever its unpickler meets
-        raise UsageError(f"{path} is no checkpoint, or damaged: {str(error).splitlines()[0][:120]}") from error
+        raise UsageError(f"{path} is no checkpoint, or is damaged; take an older one from the same folder") from error
     if found.get("schema") != SCHEMA:
         raise UsageError(f"{path} has schema {found.get('schema')}; this carprep reads {SCHEMA}")
     told = found.pop("sha256", "")

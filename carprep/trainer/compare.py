@@ -14,8 +14,8 @@ from carprep.trainer.record import NAME, best_score, read
 from carprep.trainer.run import CONFIG
 
 COLUMNS = (
-    "run", "preset", "size", "maps", "batch", "augment", "seed", "step", "images", "best KID", "at step", "img/s",
-    "alarms",
+    "run", "preset", "size", "maps", "batch", "augment", "seed", "step", "images", "best KID", "at step", "last KID",
+    "img/s", "alarms",
 )  # fmt: skip
 
 
@@ -28,6 +28,7 @@ class Row:
     step: int
     images: int
     best: dict[str, Any] | None
+    last: dict[str, Any] | None
     pace: float
     alarms: tuple[str, ...]
 
@@ -35,10 +36,10 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """In the order of `COLUMNS`."""
         c = self.config
-        best = f"{self.best['kid']:.4f} [{self.best['features']}]" if self.best else "-"
+        best, last = (f"{s['kid']:.4f} [{s['features']}]" if s else "-" for s in (self.best, self.last))
         return (
             self.name, c.preset, str(c.size), str(c.maps), str(c.batch), c.augment, str(c.seed), f"{self.step:,}",
-            f"{self.images:,}", best, f"{self.best['step']:,}" if self.best else "-", f"{self.pace:,.0f}",
+            f"{self.images:,}", best, f"{self.best['step']:,}" if self.best else "-", last, f"{self.pace:,.0f}",
             " ".join(self.alarms) or "-",
         )  # fmt: skip
 
@@ -53,7 +54,7 @@ def runs(folder: Path) -> list[Row]:
     if not found:
         raise UsageError(f"there is no run below {folder}; carprep train CARS.ZIP --out {folder / 'first'} makes one")
     rows = [_row(path, folder) for path in found]
-    return sorted(rows, key=lambda row: (row.best["kid"] if row.best else float("inf"), row.name))
+    return sorted(rows, key=lambda row: (min((s["kid"] for s in (row.best, row.last) if s), default=1e9), row.name))
 
 
 def _row(path: Path, folder: Path) -> Row:
@@ -66,6 +67,7 @@ def _row(path: Path, folder: Path) -> Row:
         max((line["step"] for line in windows), default=0),
         max((line["images_seen"] for line in windows), default=0),
         best_score(lines),
+        next((line for line in reversed(lines) if "kid" in line), None),
         paces[len(paces) // 2] if paces else 0.0,
         tuple(alarm["alarm"] for alarm in first_of_each([line for line in lines if "alarm" in line])),
     )

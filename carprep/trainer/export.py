@@ -52,6 +52,8 @@ def export(trained: Trained, kind: str, what: str, out: Path, say: Callable[[str
         raise UsageError(f"--to must be one of {', '.join(KINDS)}, --what one of {', '.join(WHATS)}")
     if kind == "onnx" and find_spec("onnx") is None:
         raise UsageError('exporting to ONNX needs onnx: pip install "carprep[train]"')
+    if kind == "exported" and out.suffix != ".pt2":
+        say("torch.export.load wants the name to end in .pt2")
     names = WHATS[:2] if what == "both" else (what,)
     written = []
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def train(
     """
     folder = Path(out)
     features.check(config.features)
+    outputs.check_board(tensorboard)
     where = device_of(device)
     team = Team(config, where)
     prepare(config, where)
@@ -90,7 +92,10 @@ def train(
     if reals.side != config.size:
         raise UsageError(f"the pictures are {reals.side} px, the settings say {config.size}")
     held = _held(holdout, where, say)
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+    with (
+        files.held(folder, "the run") if team.writes else nullcontext(),
+        torch.random.fork_rng(devices=[where] if where.type == "cuda" else []),
+    ):
         run = begin(config, folder, reals.about, reals.count, team, where)
         done = _start(run, resume, init, say, team)
         if done is not None:
@@ -118,7 +123,8 @@ def _start(run: Run, resume: bool, init: Path | None, say: Say, team: Team) -> R
             raise UsageError(f"{latest} was made with other settings; only steps, epochs and on_alarm can change")
         step, total = int(saved["step"]), run.config.total(run.pictures)
         if step >= total:  # before anything is cut: a finished run stays as it is
-            say(f"{run.folder} has made its {step:,} steps; --steps N takes it further")
+            fewer = f", more than the {total:,} asked for" if step > total else "; --steps N takes it further"
+            say(f"{run.folder} has made its {step:,} steps{fewer}")
             return Result(run.folder, step, total, dict(saved["best"]))
         for words in run.restore(saved, team.writes):
             say(words)
@@ -219,7 +225,9 @@ class _Training:
     def _score(self, final: bool) -> dict[str, Any]:
         run = self.run
         assert self.judge is not None
+        self.progress("score", 0, 1)
         figures, alarms = self.judge.score(run.state.average.network, run.state.device)
+        self.progress("score", 1, 1)
         line = {"step": run.state.step, **figures, **({"final": True} if final else {})}
         run.record.write(line)
         if not final:
@@ -255,8 +263,12 @@ class _Training:
                 run.record.write({**run.record.close(step), "final": True})
             if step % config.sample_every:
                 self._picture()
-            if self.judge is not None:
-                score = self._score(final=True) if step % config.score_every else {}
+            if self.judge is not None and step == total and step % config.score_every:  # a stop is not kept waiting
+                score = self._score(final=True)
+            if self.judge is not None and not run.best:
+                self.say(
+                    f"no best yet: the first score that counts is due at step {config.score_every:,} (--score-every)"
+                )
             assert self.show is not None
             self.show.finish()
         self.team.wait()

@@ -35,11 +35,7 @@ class Show:
 
     @classmethod
     def of(cls, run: Run, reals: Reals, tensorboard: bool) -> Show:
-        """Take the fixed latents and reals; write reals.png.
-
-        Raises:
-            UsageError: tensorboard is wanted and not installed.
-        """
+        """Take the fixed latents and reals; write reals.png."""
         device, config = run.state.device, run.config
         shown = reals.some(SHOWN)
         pictures.save_png(run.folder / "reals.png", pictures.grid(shown))
@@ -92,11 +88,19 @@ class Show:
             self.board.close()
 
 
+def check_board(wanted: bool) -> None:
+    """Find out before anything is written whether tensorboard is there, where it is wanted.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if wanted and find_spec("tensorboard") is None:
+        raise UsageError('--tensorboard needs its package: pip install "carprep[tensorboard]"')
+
+
 def _board(run: Run, wanted: bool) -> Any:
     if not wanted:
         return None
-    if find_spec("tensorboard") is None:
-        raise UsageError('--tensorboard needs its package: pip install "carprep[tensorboard]"')
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(run.folder / "tensorboard"))

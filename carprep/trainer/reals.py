@@ -159,7 +159,11 @@ def _checked(dataset: Any) -> int:
         if picture.shape[1] != picture.shape[2] or (shape is not None and picture.shape != shape):
             raise UsageError(f"item {index} is {tuple(picture.shape)}; all pictures must be squares of one size")
         shape = picture.shape
+        if not picture.isfinite().all():
+            raise UsageError(f"item {index} holds values that are no numbers (NaN or infinite)")
         low, high = min(low, float(picture.min())), max(high, float(picture.max()))
+    if low >= 0 and high > 2:
+        raise UsageError(f"the pictures reach from {low:.0f} to {high:.0f}: they were not divided by 255; {IN_RANGE}")
     if not (low >= -1 - 1e-6 and high <= 1 + 1e-6):
         raise UsageError(
             f"the pictures reach from {low:.2f} to {high:.2f}: they look normalised by mean and deviation; {IN_RANGE}"

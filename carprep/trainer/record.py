@@ -58,8 +58,7 @@ class Record:
 
     def write(self, line: dict[str, Any]) -> None:
         """Append a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        files.append_text(self.path, json.dumps(line) + "\n")
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps of the open window."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import inception
 
-from carprep import files
+from carprep import weights
 from carprep.errors import UsageError
 from carprep.trainer.metrics import Features
 
-URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
-SHA256 = "6726825d"  # how the file's sha256 begins, as its name says
 SIDE, CLASSES, CHUNK = 299, 1008, 32
 
 
@@ -28,27 +25,10 @@ def load(path: Path) -> Callable[[Tensor], Features]:
     Raises:
         UsageError: no such file, another file, or one of code.
     """
-    check(path)
+    weights.check("inception", path)
     network = Network()
     network.load_state_dict(_state(path))
     return measure(network.eval())
-
-
-def check(path: Path) -> None:
-    """Whether this is the published file, by its sha256.
-
-    Raises:
-        UsageError: it is not, or cannot be read.
-    """
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {files.reason_of(error)}") from error
-    if not digest.startswith(SHA256):
-        raise UsageError(
-            f"{path} is not weights-inception-2015-12-05-6726825d.pth (its sha256 begins {digest[:8]}); get it with "
-            "carprep doctor --fetch inception. A TorchScript file of that network is code and is not run"
-        )
 
 
 def _state(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from carprep import weights
 from carprep.errors import UsageError
 from carprep.trainer.features import features as trainers
 from carprep.trainer.metrics import Features
@@ -41,7 +42,7 @@ def rulers(extra: str = "") -> tuple[Ruler, ...]:
     """CarNet's features, shapes and colours; and a network of the user's where one is named.
 
     Args:
-        extra: inception:PATH or dinov2:PATH; empty for none.
+        extra: inception (as fetched), inception:PATH or dinov2:PATH; empty for none.
 
     Raises:
         UsageError: no such ruler, no such file, or not the file that it must be.
@@ -53,9 +54,11 @@ def rulers(extra: str = "") -> tuple[Ruler, ...]:
     if not extra or extra == "carnet":
         return own
     name, _, path = extra.partition(":")
+    if name == "inception" and not path:
+        path = str(weights.path_of(name))  # where carprep doctor --fetch inception puts it
     if name not in FILES or not path:
         raise UsageError(
-            f"--features must be inception:PATH or dinov2:PATH, not {extra!r}; carnet and shapes are always"
+            f"--features must be inception, inception:PATH or dinov2:PATH, not {extra!r}; carnet and shapes are always"
         )
     if name == "inception":
         from carprep.verdict.inception import load

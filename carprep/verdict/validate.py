@@ -22,6 +22,7 @@ from carprep.verdict import arms as armed
 from carprep.verdict import page
 from carprep.verdict.arms import ARMS, FEW, QUICK, Arms, make_arms, stack_of
 from carprep.verdict.judgement import INVALID, Verdict, judge
+from carprep.verdict.rulers import Ruler
 from carprep.verdict.rulers import rulers as rulers_of
 from carprep.verdict.trainings import Job, Trained, run
 
@@ -73,20 +74,29 @@ def validate(
         UsageError: too few pictures, another RAW, settings that do not fit, or another verdict in `out`.
         RunError: a training's process died twice.
     """
-    started = time.monotonic()
     if settings.seeds < LEAST_SEEDS:
         raise UsageError(f"--seeds must be at least {LEAST_SEEDS}: with fewer, chance looks like a difference")
     rulers = rulers_of(settings.features)
-    failed = [each.line for each in check.check(cars) if each.state == "failed"]
-    if failed:
-        verdict = Verdict(INVALID, tuple(f"the set fails its checks: {line}" for line in failed), {}, {}, {})
-        _write(out, verdict, settings, None, [], started, {})
-        return verdict
-    _claim(out, cars, raw, settings, accepted)
-    made = make_arms(cars, raw, settings.size, settings.arms, out / "arms", accepted=accepted, workers=None,
-                     cache=cache, progress=progress)  # fmt: skip
-    for words in _words(made, settings):
-        say(words)
+    with files.held(out, "the verdict"):
+        started = time.monotonic()
+        failed = [each.line for each in check.check(cars) if each.state == "failed"]
+        if failed:
+            verdict = Verdict(INVALID, tuple(f"the set fails its checks: {line}" for line in failed), {}, {}, {})
+            _write(out, verdict, settings, None, [], started, {})
+            return verdict
+        _claim(out, cars, raw, settings, accepted)
+        made = make_arms(cars, raw, settings.size, settings.arms, out / "arms", accepted=accepted, workers=None,
+                         cache=cache, progress=progress)  # fmt: skip
+        for words in _words(made, settings):
+            say(words)
+        return _compared(made, rulers, settings, out, workers, started, progress)
+
+
+def _compared(
+    made: Arms, rulers: Sequence[Ruler], settings: Settings, out: Path, workers: int, started: float,
+    progress: Progress,
+) -> Verdict:  # fmt: skip
+    """Train, measure, judge, write."""
     held = {ruler.name: ruler.measure(made.held.pixels) for ruler in rulers}
     stacks = {name: {r.name: r.measure(stack.pixels) for r in rulers} for name, stack in made.stacks.items()}
     own = stacks[armed.RENDERED][rulers[0].name]

@@ -188,7 +188,7 @@ def test_another_file_is_no_inception_and_neither_is_code(tmp_path):
         rulers(f"inception:{tmp_path / 'other.pth'}")
     with pytest.raises(UsageError, match="cannot read"):
         rulers(f"inception:{tmp_path / 'gone.pth'}")
-    with pytest.raises(UsageError, match="must be inception:PATH or dinov2:PATH"):
+    with pytest.raises(UsageError, match="must be inception, inception:PATH or dinov2:PATH"):
         rulers("clip")
 
 
