@@ -1,7 +1,7 @@
 """Is the validator valid? How often does it see a difference where there is none, and how often planted junk?
 
-Usage: verdict.py aa|power CARS-32.ZIP WORK [REPEATS]. Trainings are cut short, since there are hundreds: 8 maps, 8,000
-images in batches of 16, 400 fakes. What lies in WORK is gone on with.
+Usage: verdict.py aa|power CARS-32.ZIP WORK [REPEATS]. Trainings are cut short, since there are hundreds: 8 maps, and
+4,000 images and 300 fakes (aa) or 8,000 and 400 (power). What lies in WORK is gone on with.
 """
 
 from __future__ import annotations
@@ -25,20 +25,25 @@ from carprep.verdict.trainings import Job, Trained, is_done, one, read
 from carprep.verdict.validate import Settings
 from torch_datasets import IndianCars
 
-SETTINGS = Settings.quick(maps=8, batch=16, images=8_000, fakes=400)
+SETTINGS = {
+    "aa": Settings.quick(maps=8, images=4_000, fakes=300),
+    "power": Settings.quick(maps=8, images=8_000, fakes=400),
+}
 HELD, SEEDS = 100, 3
 JUNK = (Kind.BANNER, Kind.NO_CAR, Kind.CHECKERBOARD, Kind.CUT_OFF, Kind.EXACT_COPY)
 SHARES = (0.1, 0.3, 0.5)
 
 
-def trained(name: str, pixels: np.ndarray, rows: list[np.ndarray], first_seed: int, work: Path) -> list[Trained]:
+def trained(
+    what: str, name: str, pixels: np.ndarray, rows: list[np.ndarray], first_seed: int, work: Path
+) -> list[Trained]:
     """Train on each seed's rows; arms with other `first_seed` share none."""
-    path = work / f"{name}.npy"
+    settings, path = SETTINGS[what], work / f"{name}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, pixels)
     jobs = [
-        Job(name, first_seed + seed, SETTINGS.config(first_seed + seed).to_toml(), path, tuple(map(int, own)),
-            SETTINGS.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
+        Job(name, first_seed + seed, settings.config(first_seed + seed).to_toml(), path, tuple(map(int, own)),
+            settings.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
         for seed, own in enumerate(rows)
     ]  # fmt: skip
     for job in jobs:
@@ -89,7 +94,7 @@ def main() -> None:
         if what == "aa":
             every = np.arange(len(rest) // 2)
             a, b = (
-                trained(f"{side}-{repeat}", half[number], [every] * SEEDS, 10 * repeat + 5 * number, work)
+                trained(what, f"{side}-{repeat}", half[number], [every] * SEEDS, 10 * repeat + 5 * number, work)
                 for number, side in enumerate("ab")
             )
             pair = compared(a, b, held)
@@ -97,7 +102,7 @@ def main() -> None:
         else:
             _power(repeat, half[0], held, work, counts)
         rows = [[name, *(str(found[key]) for key in (PASS, SAME, WORSE, "INVALID"))] for name, found in counts.items()]
-        table(f"{repeat + 1} repeats, {SETTINGS.maps} maps, {SETTINGS.images:,} images, {SEEDS} seeds ({machine()})",
+        table(f"{repeat + 1} repeats, {SETTINGS[what].maps} maps, {SETTINGS[what].images:,} images, {SEEDS} seeds ({machine()})",
               ("case", PASS, SAME, WORSE, "INVALID"), rows)  # fmt: skip
 
 
@@ -105,13 +110,14 @@ def _power(
     repeat: int, clean: np.ndarray, held: dict[str, np.ndarray], work: Path, counts: dict[str, Counter[str]]
 ) -> None:
     """CURATED is `clean`; RENDERED is that and junk; RENDERED-k a draw from it."""
-    curated = trained(f"clean-{repeat}", clean, [np.arange(len(clean))] * SEEDS, 10 * repeat, work)
+    what = "power"
+    curated = trained(what, f"clean-{repeat}", clean, [np.arange(len(clean))] * SEEDS, 10 * repeat, work)
     for share in SHARES:
         mixed = np.concatenate([clean, junk(round(len(clean) * share / (1 - share)), clean, repeat)])
         some = [np.random.default_rng([repeat, seed]).permutation(len(mixed))[: len(clean)] for seed in range(SEEDS)]
         name = f"{share:.0%}".rstrip("%")
-        rendered = trained(f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat, work)
-        fewer = trained(f"k{name}-{repeat}", mixed, some, 10 * repeat, work)
+        rendered = trained(what, f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat, work)
+        fewer = trained(what, f"k{name}-{repeat}", mixed, some, 10 * repeat, work)
         pairs = {
             rival: compared(curated, runs, held) for rival, runs in (("RENDERED", rendered), ("RENDERED-k", fewer))
         }

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from carprep import files
 from carprep.errors import UsageError
 from carprep.trainer import checkpoint, train
 from carprep.trainer.checkpoint import digest
 from carprep.trainer.config import PRESETS
 from carprep.trainer.record import read, without_clock
+from carprep.trainer.sample import load
 from tests.trainer.small import both, config, make_set, tensors
 
 CHECKOUT = Path(__file__).parents[2]
@@ -123,3 +125,44 @@ def test_disk_use_is_bounded(cars, tmp_path):
         "000030.pt",
         "latest.pt",
     ]
+
+
+def test_two_processes_do_not_train_one_run(cars, tmp_path):
+    data, _ = both(cars)
+    train(data, config("dcgan", 5), tmp_path / "run", device="cpu")
+
+    with files.held(tmp_path / "run", "the run"), pytest.raises(UsageError, match="another process is at work"):
+        train(data, config("dcgan", 9), tmp_path / "run", device="cpu", resume=True)
+    assert train(data, config("dcgan", 9), tmp_path / "run", device="cpu", resume=True).step == 9
+
+
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(cars, tmp_path):
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from tests.trainer.small import both, config; from carprep.trainer import train\n"
+        "from carprep.errors import RunError\n"
+        f"data = both(Path({str(cars)!r}))[0]\n"
+        "train(data, config('dcgan', 7), sys.argv[1], device='cpu')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "try:\n"
+        "    train(data, config('dcgan', 14), sys.argv[1], device='cpu', resume=True)\n"
+        "except RunError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "run"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "cannot write" in done.stdout and "file too large" in done.stdout
+    assert load(tmp_path / "run").step == 7
+
+
+def test_an_empty_checkpoint_is_damaged(cars, tmp_path):
+    train(both(cars)[0], config("dcgan", 3), tmp_path / "run", device="cpu")
+    (tmp_path / "run" / "checkpoints" / "latest.pt").write_bytes(b"")
+
+    with pytest.raises(UsageError, match="is no checkpoint, or is damaged"):
+        load(tmp_path / "run")

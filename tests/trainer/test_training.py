@@ -391,6 +391,12 @@ def test_the_command_line_trains_samples_and_tells(cars, tmp_path):
     assert trained.returncode == 0 and "3 of 3 steps" in trained.stdout, trained.stderr
     again = carprep("train", "--resume", tmp_path / "run")
     assert again.returncode == 0 and "has made its 3 steps" in again.stderr
+    before = (tmp_path / "run" / "curves.png").read_bytes()
+    beyond = carprep("curves", tmp_path / "run", "--from", "500")
+    assert beyond.returncode == 2 and "has steps up to 3" in beyond.stderr
+    assert (tmp_path / "run" / "curves.png").read_bytes() == before
+    twice = carprep("train", cars, "--steps", "3", "--epochs", "3", "--out", tmp_path / "other")
+    assert twice.returncode == 2 and "name one of them" in twice.stderr and not (tmp_path / "other").exists()
     changed = carprep("train", "--resume", tmp_path / "run", "--seed", "2")
     assert changed.returncode == 2 and "--seed cannot change" in changed.stderr
     assert "dcgan" in carprep("runs", tmp_path).stdout
@@ -415,3 +421,10 @@ def test_a_generator_that_has_gone_white_still_gets_a_gradient_and_draws_in_rang
 
     assert generator.last.bias.grad.abs().min() > 1
     assert generator.eval()(z, views).max() == 1.0
+
+
+def test_losses_that_run_away_ring(cars, tmp_path):
+    wild = config("lsgan", 40, rate_g=1e6, rate_d=1e6, on_alarm="stop")
+
+    with pytest.raises(RunError, match=r"alarm (diverged|nan)"):
+        train(both(cars)[0], wild, tmp_path / "run", device="cpu")
