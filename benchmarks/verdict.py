@@ -42,7 +42,7 @@ def trained(
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, pixels)
     jobs = [
-        Job(name, first_seed + seed, settings.config(first_seed + seed).to_toml(), path, tuple(map(int, own)),
+        Job(name, seed, settings.config("CURATED", first_seed + seed).to_toml(), path, tuple(map(int, own)),
             settings.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
         for seed, own in enumerate(rows)
     ]  # fmt: skip
@@ -102,7 +102,8 @@ def main() -> None:
         else:
             _power(repeat, half[0], held, work, counts)
         rows = [[name, *(str(found[key]) for key in (PASS, SAME, WORSE, "INVALID"))] for name, found in counts.items()]
-        table(f"{repeat + 1} repeats, {SETTINGS[what].maps} maps, {SETTINGS[what].images:,} images, {SEEDS} seeds ({machine()})",
+        of = SETTINGS[what]
+        table(f"{repeat + 1} repeats, {of.maps} maps, {of.images:,} images, {SEEDS} seeds ({machine()})",
               ("case", PASS, SAME, WORSE, "INVALID"), rows)  # fmt: skip
 
 
@@ -116,8 +117,8 @@ def _power(
         mixed = np.concatenate([clean, junk(round(len(clean) * share / (1 - share)), clean, repeat)])
         some = [np.random.default_rng([repeat, seed]).permutation(len(mixed))[: len(clean)] for seed in range(SEEDS)]
         name = f"{share:.0%}".rstrip("%")
-        rendered = trained(what, f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat, work)
-        fewer = trained(what, f"k{name}-{repeat}", mixed, some, 10 * repeat, work)
+        rendered = trained(what, f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat + 3, work)
+        fewer = trained(what, f"k{name}-{repeat}", mixed, some, 10 * repeat + 6, work)
         pairs = {
             rival: compared(curated, runs, held) for rival, runs in (("RENDERED", rendered), ("RENDERED-k", fewer))
         }
