@@ -67,3 +67,10 @@ class _Lines:
         rate = done / max(now - self._start, 1e-3)
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
         sys.stderr.write(f"{stage}: {done} of {total}, {rate:.0f}/s{left}\n")
+
+
+def span(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -54,6 +54,8 @@ def heap(bench: Bench) -> Bench:
         ["curves"],
         ["runs"],
         ["export"],
+        ["score"],
+        ["validate"],
         ["doctor"],
         ["draw"],
         ["cache", "prune"],

@@ -67,6 +67,8 @@ def validate(
         typer.echo(verdict.name)
         for reason in verdict.reasons:
             typer.echo(f"- {reason}")
+        for arm, gap in next(iter(verdict.differences.values()), {}).items():
+            typer.echo(f"smallest difference from {arm} that this run could have seen: {gap.visible:.3f}")
         typer.echo(f"page: {out / 'verdict.html'}")
     raise typer.Exit(verdict.status)
 

@@ -191,20 +191,16 @@ def _plan_lines(made: Any, config: Config, pictures: int, device: str) -> Iterat
         maps = layer.maps or ""
         named = f"{layer.network:2} {layer.name:<44} {layer.kind:<16}"
         yield f"{named} {maps:>5} {side:>5} {field:>6} {layer.parameters:>11,}"
+    from carprep.progress import span
+
     epochs = made.images / pictures
     yield f"steps      {made.steps:,} of {config.batch}: {made.images:,} images, {epochs:,.0f} epochs of {pictures:,}"
-    yield f"time       {_time(made.seconds)} on {device} ({made.seconds_per_step * 1000:,.0f} ms a step, timed now)"
+    yield f"time       {span(made.seconds)} on {device} ({made.seconds_per_step * 1000:,.0f} ms a step, timed now)"
     yield f"memory     {made.memory / 1e9:.1f} GB; the pictures are {made.place}"
     yield f"disk       {made.disk / 1e9:.2f} GB of {made.disk_free / 1e9:.0f} GB free"
     yield f"parameters {made.parameters:,}"
     for words in made.advice:
         yield f"advice     {words}"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def sample(

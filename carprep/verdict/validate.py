@@ -13,11 +13,13 @@ import numpy as np
 
 from carprep import check, files
 from carprep.doctor import machine
+from carprep.engines.local import processors
 from carprep.errors import UsageError
-from carprep.progress import Progress, silent
+from carprep.progress import Progress, silent, span
 from carprep.trainer import Config
 from carprep.trainer.machine import device_of
 from carprep.trainer.metrics import Features
+from carprep.trainer.plan import plan
 from carprep.verdict import arms as armed
 from carprep.verdict import page
 from carprep.verdict.arms import ARMS, FEW, QUICK, Arms, make_arms, stack_of
@@ -26,7 +28,7 @@ from carprep.verdict.rulers import Ruler
 from carprep.verdict.rulers import rulers as rulers_of
 from carprep.verdict.trainings import Job, Trained, run
 
-LEAST_SEEDS = 3
+LEAST_SEEDS, HOUR = 3, 3600
 Say = Callable[[str], None]
 
 
@@ -66,8 +68,9 @@ class Settings:
         steps = -(-self.images // self.batch)
         quarter = max(1, steps // 4)
         return Config.of(
-            self.preset, size=self.size, maps=self.maps, batch=self.batch, steps=steps, seed=1000 * ARMS.index(arm) + seed, keep=4,
-            keep_every=quarter, sample_every=quarter, mirror=False, augment=self.augment, window=50,
+            self.preset, size=self.size, maps=self.maps, batch=self.batch, steps=steps,
+            seed=1000 * ARMS.index(arm) + seed, keep=4, keep_every=quarter,
+            sample_every=quarter, mirror=False, augment=self.augment, window=50,
         )  # fmt: skip
 
 
@@ -94,7 +97,7 @@ def validate(
         _claim(out, cars, raw, settings, accepted)
         made = make_arms(cars, raw, settings.size, settings.arms, out / "arms", accepted=accepted, workers=None,
                          cache=cache, progress=progress)  # fmt: skip
-        for words in _words(made, settings):
+        for words in [*_words(made, settings), *_pace(made, settings, workers, out)]:
             say(words)
         return _compared(made, rulers, settings, out, workers, started, progress)
 
@@ -135,9 +138,26 @@ def _words(made: Arms, settings: Settings) -> Sequence[str]:
         *(f"{name}: {len(stack):,} pictures" for name, stack in made.stacks.items()),
         f"{runs} trainings of {settings.images:,} images: {settings.preset}, {settings.size} px, {settings.maps} maps",
     ]
+    missing = [arm for arm in ARMS if arm not in settings.arms]
+    if missing:
+        lines.append(
+            f"small networks at {settings.size} px: they tell whether the selection helps, not what large ones reach, "
+            f"and nothing of {' and '.join(missing)}"
+        )
     if len(made.held) < FEW:
         lines.append(f"under {FEW} held-out pictures only large differences are seen; the verdict says how large")
     return lines
+
+
+def _pace(made: Arms, settings: Settings, workers: int, out: Path) -> Sequence[str]:
+    """Without a GPU, what it will take."""
+    device = device_of(settings.device)
+    if device.type != "cpu":
+        return []
+    seconds = plan(settings.config(armed.CURATED, 0), made.k, device, out).seconds
+    seconds *= len(settings.arms) * settings.seeds / min(workers, processors())
+    words = f"no GPU: the trainings take about {span(seconds)} here"
+    return [words if seconds < HOUR else f"{words}; --quick takes minutes, fewer --maps and --images less"]
 
 
 def _jobs(made: Arms, rows: dict[tuple[str, int], np.ndarray], settings: Settings, out: Path) -> list[Job]:
