@@ -420,7 +420,7 @@ def test_a_generator_that_has_gone_white_still_gets_a_gradient_and_draws_in_rang
     generator(z, views).sum().backward()
 
     assert generator.last.bias.grad.abs().min() > 1
-    assert generator.eval()(z, views).max() == 1.0
+    assert generator(z, views).max() <= 1.0
 
 
 def test_losses_that_run_away_ring(cars, tmp_path):

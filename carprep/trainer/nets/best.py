@@ -12,6 +12,7 @@ from torch.nn import functional
 from carprep.trainer.config import VIEWS, Config
 from carprep.trainer.nets.dcgan import chosen, widths
 
+LEAK = 0.05  # of the gradient that passes the tanh however far it is saturated
 GAIN = math.sqrt(2 / (1 + 0.2**2))  # keeps the variance through a leaky ReLU (He et al. 2015)
 
 
@@ -40,19 +41,17 @@ class Generator(nn.Module):
         self.last = conv(planes[-1], 3, 3, 1.0)
 
     def forward(self, z: Tensor, views: Tensor) -> Tensor:
-        """(N, z) and (N,) to (N, 3, S, S); in [-1, 1] in eval mode.
-
-        While it trains nothing bounds it but the discriminator: behind a tanh a set that is mostly white drives the
-        generator to where all is white and no gradient is left.
-        """
+        """(N, z) and (N,) to (N, 3, S, S) in [-1, 1]."""
         if self.embed is not None:
             z = torch.cat([z, self.embed(views)], 1)
         plane = self.blocks[0](self.first(z).unflatten(1, (-1, 4, 4)))
         for narrow, block in zip(self.narrow, self.blocks[1:], strict=True):
             plane = functional.interpolate(narrow(plane), scale_factor=2.0, mode="bilinear")
             plane = block(plane)
-        drawn: Tensor = self.last(functional.leaky_relu(plane, 0.2))
-        return drawn if self.training else drawn.clamp(-1, 1)
+        drawn = self.last(functional.leaky_relu(plane, 0.2))
+        # a set that is mostly white drives a generator to where all is white, and a tanh has no gradient there: some
+        # of it is let through
+        return torch.tanh(drawn) + LEAK * (drawn - drawn.detach())
 
 
 class Discriminator(nn.Module):
