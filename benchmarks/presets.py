@@ -13,14 +13,15 @@ from typing import Any
 
 import torch
 from common import table
+from scipy.stats import t as student
 
 from carprep.doctor import machine
 from carprep.trainer import Config, train
 from carprep.trainer.record import NAME, read
 from torch_datasets import IndianCars
 
-SEEDS, BATCH = (0, 1, 2), 64
-T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t, two-sided 95 %, by the number of seeds
+SEEDS, BATCH = range(5), 64
+REACH = student.ppf(0.975, len(SEEDS) - 1) / len(SEEDS) ** 0.5  # of a 95 % interval, in deviations over seeds
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "dcgan": ("dcgan", {}),
     "dcgan-aug": ("dcgan", {"augment": "diffaugment"}),
@@ -57,13 +58,13 @@ def main() -> None:
     for case in CASES:
         values = [scores[case, seed] for seed in SEEDS]
         kids = [value["kid"] for value in values]
-        reach = T95[len(SEEDS)] * statistics.stdev(kids) / len(SEEDS) ** 0.5
+        reach = REACH * statistics.stdev(kids)
         means = [statistics.mean(value[name] for value in values) for name in ("fid", "precision", "recall")]
         rows.append([case, f"{statistics.mean(kids):.2f}", f"± {reach:.2f}", ", ".join(f"{kid:.2f}" for kid in kids),
                      f"{means[0]:.0f}", f"{means[1]:.2f}", f"{means[2]:.2f}"])  # fmt: skip
     for rival in ("sagan", "sagan-aug", "best"):
         gaps = [scores[rival, seed]["kid"] - scores["dcgan", seed]["kid"] for seed in SEEDS]
-        reach = T95[len(SEEDS)] * statistics.stdev(gaps) / len(SEEDS) ** 0.5
+        reach = REACH * statistics.stdev(gaps)
         print(f"{rival} - dcgan, paired by seed: {statistics.mean(gaps):+.2f} ± {reach:.2f}")
     header = ("preset", "KID[carnet]", "95 % over seeds", "each", "FID[carnet]", "precision", "recall")
     table(f"After {images:,} images, {maps} maps, batch {BATCH} ({machine()})", header, rows)

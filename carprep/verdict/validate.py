@@ -65,8 +65,8 @@ class Settings:
 
         Arms that shared their numbers would be equal to the bit where their pictures are, and tell nothing of chance.
         """
-        steps = -(-self.images // self.batch)
-        quarter = max(1, steps // 4)
+        quarter = max(1, -(-self.images // (4 * self.batch)))  # so that the last checkpoint is the end
+        steps = 4 * quarter
         return Config.of(
             self.preset, size=self.size, maps=self.maps, batch=self.batch, steps=steps,
             seed=1000 * ARMS.index(arm) + seed, keep=4, keep_every=quarter,
