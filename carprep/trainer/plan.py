@@ -20,7 +20,8 @@ from carprep.trainer.record import memory
 from carprep.trainer.run import begin
 from carprep.trainer.stepper import stepper
 
-WARM, TIMED = {"cpu": 1, "cuda": 16}, {"cpu": 3, "cuda": 16}  # steps; a GPU's first ones are captured
+WARM = {"cpu": 1, "cuda": 16}  # steps that are not timed; a GPU's first ones are captured
+LEAST, MOST, LONG = 4, 64, 3.0  # steps that are timed; and seconds after which the least are enough
 FEW, SCARCE = 2000, 100  # pictures
 
 
@@ -73,16 +74,19 @@ def _timed(config: Config, device: torch.device) -> tuple[float, int]:
         reals = torch.rand(config.batch, 3, config.size, config.size, device=device) * 2 - 1
         views = torch.zeros(config.batch, dtype=torch.int64, device=device)
         learn = stepper(run.state, team.share, team.size, lambda words: None)
-        warm, timed = WARM[device.type], TIMED[device.type]
-        started = 0.0
-        for number in range(warm + timed):
-            if number == warm:
-                _wait(device)
-                started = time.perf_counter()
+        seconds: list[float] = []
+        begun = time.perf_counter()
+        for number in range(WARM[device.type] + MOST):
+            _wait(device)
+            started = time.perf_counter()
             learn(reals, views, draw(config, config.batch, device))
             run.state.step += 1
-        _wait(device)
-        taken = (time.perf_counter() - started) / timed
+            _wait(device)
+            if number >= WARM[device.type]:
+                seconds.append(time.perf_counter() - started)
+            if len(seconds) >= LEAST and time.perf_counter() - begun > LONG:
+                break
+        taken = sum(seconds) / len(seconds)
     return taken, memory(device)
 
 

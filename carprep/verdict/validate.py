@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from carprep import check, files
 from carprep.doctor import machine
@@ -154,7 +155,10 @@ def _pace(made: Arms, settings: Settings, workers: int, out: Path) -> Sequence[s
     device = device_of(settings.device)
     if device.type != "cpu":
         return []
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # as each training will have
     seconds = plan(settings.config(armed.CURATED, 0), made.k, device, out).seconds
+    torch.set_num_threads(before)
     seconds *= len(settings.arms) * settings.seeds / min(workers, processors())
     words = f"no GPU: the trainings take about {span(seconds)} here"
     return [words if seconds < HOUR else f"{words}; --quick takes minutes, fewer --maps and --images less"]
