@@ -25,7 +25,6 @@ from carprep.trainer.sample import load
 from carprep.verdict.rulers import rulers
 
 QUARTERS = 4  # checkpoints of a run at which it is scored
-EARLY = 250  # fakes at a checkpoint before the last: for the curve alone
 SPREAD = 500  # pictures whose spread is compared
 GRID = 36  # fakes that are shown
 COLLAPSED = 0.3  # of the training pictures' per-pixel deviation; under it the generator draws one picture
@@ -77,7 +76,7 @@ class Job:
     ruler: str
     device: str
     folder: Path
-    early: int = EARLY
+    early: int
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ class Settings:
     """How the arms are compared.
 
     Attributes:
-        arms: their names. size: px. seeds: how many. images: seen by each training. fakes: drawn by each at the end.
+        arms: their names. size: px. seeds: how many. images: seen by each training. fakes, early: drawn by each at
+            the end, and at each checkpoint before.
     """
 
     arms: tuple[str, ...] = ARMS
@@ -50,6 +51,7 @@ class Settings:
     seeds: int = 5
     images: int = 1_000_000
     fakes: int = 2000
+    early: int = 250
     features: str = ""
     device: str = "auto"
 
@@ -172,7 +174,7 @@ def _jobs(made: Arms, rows: dict[tuple[str, int], np.ndarray], settings: Setting
     return [
         Job(arm, seed, settings.config(arm, seed).to_toml(), out / "arms" / f"{stack_of(arm).lower()}.npy",
             tuple(int(row) for row in rows[arm, seed]), settings.fakes, settings.features, device,
-            out / "runs" / f"{arm.lower()}-{seed}")
+            out / "runs" / f"{arm.lower()}-{seed}", settings.early)
         for seed in range(settings.seeds)
         for arm in settings.arms
     ]  # fmt: skip
