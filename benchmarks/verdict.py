@@ -1,7 +1,7 @@
 """Is the validator valid? How often does it see a difference where there is none, and how often planted junk?
 
 Usage: verdict.py aa|power CARS-32.ZIP WORK [REPEATS]. Trainings are cut short, since there are hundreds: 8 maps, and
-8,000 images and 300 fakes (aa) or 16,000 and 400 (power). What lies in WORK is gone on with.
+8,000 images and 300 fakes. What lies in WORK is gone on with.
 """
 
 from __future__ import annotations
@@ -26,25 +26,20 @@ from carprep.verdict.validate import Settings
 from torch_datasets import IndianCars
 
 # so small a network, so shortly trained, collapses in one of six runs without augmentation
-SETTINGS = {
-    "aa": Settings.quick(maps=8, images=8_000, fakes=300, augment="diffaugment"),
-    "power": Settings.quick(maps=8, images=16_000, fakes=400, augment="diffaugment"),
-}
+SETTINGS = Settings.quick(maps=8, images=8_000, fakes=300, augment="diffaugment")
 HELD, SEEDS = 100, 3
 JUNK = (Kind.BANNER, Kind.NO_CAR, Kind.CHECKERBOARD, Kind.CUT_OFF, Kind.EXACT_COPY)
 SHARES = (0.1, 0.3, 0.5)
 
 
-def trained(
-    what: str, name: str, pixels: np.ndarray, rows: list[np.ndarray], first_seed: int, work: Path
-) -> list[Trained]:
+def trained(name: str, pixels: np.ndarray, rows: list[np.ndarray], first_seed: int, work: Path) -> list[Trained]:
     """Train on each seed's rows; arms with other `first_seed` share none."""
-    settings, path = SETTINGS[what], work / f"{name}.npy"
+    path = work / f"{name}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, pixels)
     jobs = [
-        Job(name, seed, settings.config("CURATED", first_seed + seed).to_toml(), path, tuple(map(int, own)),
-            settings.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
+        Job(name, seed, SETTINGS.config("CURATED", first_seed + seed).to_toml(), path, tuple(map(int, own)),
+            SETTINGS.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
         for seed, own in enumerate(rows)
     ]  # fmt: skip
     for job in jobs:
@@ -95,7 +90,7 @@ def main() -> None:
         if what == "aa":
             every = np.arange(len(rest) // 2)
             a, b = (
-                trained(what, f"{side}-{repeat}", half[number], [every] * SEEDS, 10 * repeat + 5 * number, work)
+                trained(f"{side}-{repeat}", half[number], [every] * SEEDS, 10 * repeat + 5 * number, work)
                 for number, side in enumerate("ab")
             )
             pair = compared(a, b, held)
@@ -103,8 +98,7 @@ def main() -> None:
         else:
             _power(repeat, half[0], held, work, counts)
         rows = [[name, *(str(found[key]) for key in (PASS, SAME, WORSE, "INVALID"))] for name, found in counts.items()]
-        of = SETTINGS[what]
-        table(f"{repeat + 1} repeats, {of.maps} maps, {of.images:,} images, {SEEDS} seeds ({machine()})",
+        table(f"{repeat + 1} repeats, {SETTINGS.maps} maps, {SETTINGS.images:,} images, {SEEDS} seeds ({machine()})",
               ("case", PASS, SAME, WORSE, "INVALID"), rows)  # fmt: skip
 
 
@@ -112,14 +106,13 @@ def _power(
     repeat: int, clean: np.ndarray, held: dict[str, np.ndarray], work: Path, counts: dict[str, Counter[str]]
 ) -> None:
     """CURATED is `clean`; RENDERED is that and junk; RENDERED-k a draw from it."""
-    what = "power"
-    curated = trained(what, f"clean-{repeat}", clean, [np.arange(len(clean))] * SEEDS, 10 * repeat, work)
+    curated = trained(f"clean-{repeat}", clean, [np.arange(len(clean))] * SEEDS, 10 * repeat, work)
     for share in SHARES:
         mixed = np.concatenate([clean, junk(round(len(clean) * share / (1 - share)), clean, repeat)])
         some = [np.random.default_rng([repeat, seed]).permutation(len(mixed))[: len(clean)] for seed in range(SEEDS)]
         name = f"{share:.0%}".rstrip("%")
-        rendered = trained(what, f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat + 3, work)
-        fewer = trained(what, f"k{name}-{repeat}", mixed, some, 10 * repeat + 6, work)
+        rendered = trained(f"all{name}-{repeat}", mixed, [np.arange(len(mixed))] * SEEDS, 10 * repeat + 3, work)
+        fewer = trained(f"k{name}-{repeat}", mixed, some, 10 * repeat + 6, work)
         pairs = {
             rival: compared(curated, runs, held) for rival, runs in (("RENDERED", rendered), ("RENDERED-k", fewer))
         }
