@@ -54,3 +54,19 @@ def photos() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real photos: neither CARPREP_PHOTOS nor {folder}")
     return folder
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread, here and in the processes that a test starts."""
+    import torch
+
+    before, told = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that a test starts
+    yield
+    torch.set_num_threads(before)
+    if told is None:
+        del os.environ["OMP_NUM_THREADS"]
+    else:
+        os.environ["OMP_NUM_THREADS"] = told

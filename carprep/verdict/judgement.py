@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu
 
+from carprep.trainer.alarms import MANY, NEAR
 from carprep.trainer.metrics import (
     Estimate,
     Features,
@@ -30,7 +31,6 @@ STATUS = {PASS: 0, SAME: 3, WORSE: 3, INVALID: 4}
 RIVALS = (RENDERED, RENDERED_K)  # that CURATED must beat
 COPIED = -3.0  # standard deviations by which fakes are nearer to the training pictures than held-out pictures are
 AUTHENTIC = 0.5  # share of authentic fakes under which they look copied
-NEAR, MANY = 0.05, 0.25  # as the trainer's alarm: nearer than 95 % of the held-out, more than a quarter of the fakes
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from carprep.errors import UsageError
+from carprep.trainer.alarms import SAME, spread_of
 from carprep.trainer.metrics import Estimate, density_coverage, kid, precision_recall
 from carprep.trainer.run import CONFIG
 from carprep.verdict.judgement import fid_with_floor, memorised, memory_tests
@@ -17,7 +18,6 @@ from carprep.verdict.trainings import fakes_of
 from torch_datasets import IndianCars
 
 LEAST = 20  # pictures on either side
-COLLAPSED = 0.3  # as in a verdict
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def score(cars: Path, fakes: Path, *, features: str = "", count: int = 2000, dev
 
 
 def _warnings(fakes: Tensor, reals: Tensor, memory: dict[str, float]) -> list[str]:
-    spreads = [float(pixels.float().std(0).mean()) for pixels in (fakes, reals)]
+    spreads = [spread_of(pixels) for pixels in (fakes, reals)]
     found = []
-    if spreads[0] < COLLAPSED * spreads[1]:
+    if spreads[0] < SAME * spreads[1]:
         found.append(f"collapsed: the fakes differ by {spreads[0]:.1f} of 255 a pixel, the reals by {spreads[1]:.1f}")
     if memory and memorised(memory):
         found.append("memorised: the fakes are nearer to the training pictures than new photos are")

@@ -19,6 +19,7 @@ from carprep import files
 from carprep.errors import RunError
 from carprep.progress import Progress
 from carprep.trainer import Config, train
+from carprep.trainer.alarms import SAME, spread_of
 from carprep.trainer.judge import generate, latents, views_like
 from carprep.trainer.metrics import Features
 from carprep.trainer.sample import load
@@ -27,7 +28,6 @@ from carprep.verdict.rulers import rulers
 QUARTERS = 4  # checkpoints of a run at which it is scored
 SPREAD = 500  # pictures whose spread is compared
 GRID = 36  # fakes that are shown
-COLLAPSED = 0.3  # of the training pictures' per-pixel deviation; under it the generator draws one picture
 
 
 class Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -188,8 +188,8 @@ def fakes_of(checkpoint: Path, count: int, device: str) -> Tensor:
 
 
 def _collapsed(fakes: Tensor, reals: Tensor) -> str:
-    spreads = [float(pixels[:SPREAD].float().std(0).mean()) for pixels in (fakes, reals)]
-    if spreads[0] >= COLLAPSED * spreads[1]:
+    spreads = [spread_of(pixels[:SPREAD]) for pixels in (fakes, reals)]
+    if spreads[0] >= SAME * spreads[1]:
         return ""
     return (
         f"collapsed: its pictures differ by {spreads[0]:.1f} of 255, those that it was trained on by {spreads[1]:.1f}"
