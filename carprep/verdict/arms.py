@@ -127,11 +127,12 @@ def make_arms(
         return build(raw, folder / f"{name.lower()}.zip", recipe, **options)  # type: ignore[arg-type]
 
     curated = built(CURATED, recipe)
-    _same_raw(cars, curated, raw)
+    kept = _kept(cars, curated, raw)
     rows = curated.ledger.table.select(["key", "kept", "reason", "group"]).to_pylist()
     readable = tuple(Word(row["key"], "keep") for row in rows if row["reason"] not in set(map(str, NO_PICTURE)))
     every = replace(recipe, words=readable, same="none", views=CLASSES)
-    stacks = {CURATED: Stack.read(curated.zips[size]), RENDERED: Stack.read(built(RENDERED, every).zips[size])}
+    # at another size a build may find other photos too small; the set is what the zip holds
+    stacks = {CURATED: Stack.read(curated.zips[size]).of(kept), RENDERED: Stack.read(built(RENDERED, every).zips[size])}
     if RAW in names:
         plain = replace(every, look="none", face="keep")
         stacks[RAW] = Stack.read(built(RAW, plain).zips[size])
@@ -176,8 +177,8 @@ def _recipe(cars: Path) -> Recipe:
     return Recipe.from_toml(str(about["recipe"]), f"the ledger of {cars}")
 
 
-def _same_raw(cars: Path, curated: Report, raw: Path) -> None:
-    """The zip must have been built from this RAW."""
+def _kept(cars: Path, curated: Report, raw: Path) -> set[str]:
+    """The photos that the zip holds; it must have been built from this RAW."""
     told = ledgers.read(cars).table.select(["key", "sha256", "kept"]).to_pylist()
     now = {(row["key"], row["sha256"]) for row in curated.ledger.table.select(["key", "sha256"]).to_pylist()}
     gone = [row["key"] for row in told if row["kept"] and (row["key"], row["sha256"]) not in now]
@@ -186,6 +187,7 @@ def _same_raw(cars: Path, curated: Report, raw: Path) -> None:
             f"{cars} was not built from {raw}: {len(gone)} of its photos are not there or have changed, "
             f"for example {gone[0]}; name the folder that it was built from, or build again"
         )
+    return {row["key"] for row in told if row["kept"]}
 
 
 def _accepted(recipe: Recipe, path: Path | None, curated: Stack, there: set[str]) -> tuple[list[str], str]:
