@@ -45,6 +45,7 @@ class Stepper:
     say: Say
     _warm: dict[bool, int] = field(default_factory=dict)
     _captured: dict[bool, _Captured] = field(default_factory=dict)
+    _side: torch.cuda.Stream | None = None
 
     def __call__(self, reals: Tensor, views: Tensor, draws: Draws) -> Tensor:
         """Learn from one batch; as `carprep.trainer.steps.step`."""
@@ -66,11 +67,12 @@ class Stepper:
 
     def _aside(self, reals: Tensor, views: Tensor, draws: Draws) -> Tensor:
         """A step on a stream of its own, as a capture demands of what comes before it."""
-        current, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-        aside.wait_stream(current)
-        with torch.cuda.stream(aside):
+        current = torch.cuda.current_stream()
+        self._side = self._side or torch.cuda.Stream()  # one for all: memory is kept for each stream apart
+        self._side.wait_stream(current)
+        with torch.cuda.stream(self._side):
             told = step(self.state, reals, views, draws, self.share)
-        current.wait_stream(aside)
+        current.wait_stream(self._side)
         return told
 
     def _capture(self, reals: Tensor, views: Tensor, draws: Draws) -> _Captured:
@@ -79,7 +81,8 @@ class Stepper:
         pool = next(iter(self._captured.values())).graph.pool() if self._captured else None
         for optimiser in (self.state.optimiser_g, self.state.optimiser_d):
             optimiser.zero_grad(set_to_none=True)  # so that gradients are made within the graph's own memory
-        with torch.cuda.graph(graph, pool=pool):
+        # what another thread does meanwhile, as pinning the next batch, is none of the capture's business
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             told = body(self.state, inputs[0], inputs[1], draws.of(inputs[2:]), self.share)
         return _Captured(graph, inputs, told)
 
