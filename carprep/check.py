@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from carprep.check_zip import SHOWN, Check, Zip, pictures
+from carprep.check_zip import SHOWN, Check, Zip, pictures, told
 from carprep.errors import UsageError
 from carprep.pack import ledger as ledgers
 from carprep.recipe import Recipe
@@ -24,11 +24,13 @@ def check(path: Path) -> list[Check]:
     try:
         ledger = ledgers.read(path)
     except UsageError as error:
-        if path.name.endswith(ledgers.SUFFIX) or not path.is_file():
+        if path.name.endswith(ledgers.SUFFIX):
             raise
+        if not path.is_file():
+            raise UsageError(f"there is no zip {path}") from error
         one = Zip(path)
         missing = Check("the set has its ledger", "warning", f"{error}; zip and photos cannot be compared")
-        return [missing, *pictures(one, None, set()), _copies([one])]
+        return [missing, *pictures(one, None, set()), _copies([one], None)]
     rows = [row for batch in ledger.table.to_batches(max_chunksize=4096) for row in batch.to_pylist()]
     zips = [Zip(each) for each in _zips(path, sorted(ledger.about.get("zips", {})))]
     recipe = _recipe(str(ledger.about["recipe"]))
@@ -37,7 +39,7 @@ def check(path: Path) -> list[Check]:
     for one in zips:
         kept_by_hand = {str(row.get("file_name")) for row in one.rows if row.get("key") in by_hand}
         found += [_members(one, rows), *pictures(one, recipe, kept_by_hand)]
-    return [*found, _copies(zips)]
+    return [*found, _copies(zips, recipe)]
 
 
 def _recipe(text: str) -> Recipe | None:
@@ -84,34 +86,33 @@ def _chains(rows: list[dict[str, Any]]) -> Check:
 
 def _members(one: Zip, rows: list[dict[str, Any]]) -> Check:
     """The zip holds what the ledger says, to the byte, in the split that the ledger says."""
-    by_key: Mapping[str, dict[str, Any]] = {row["key"]: row for row in rows}
-    known = {row[column] for row in rows for column in row if column.startswith("member_sha256")}
-    bad = list(_wrong(one, by_key, known))
+    bad = list(_wrong(one, {row["key"]: row for row in rows}))
     name = f"{one.name} agrees with the ledger"
     if bad:
         return Check(name, "failed", f"{len(bad)} pictures do not: {', '.join(bad[:SHOWN])}")
     return Check(name, "passed", f"{len(one.rows):,} pictures")
 
 
-def _wrong(one: Zip, by_key: Mapping[str, dict[str, Any]], known: set[str | None]) -> Iterator[str]:
+def _wrong(one: Zip, by_key: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     listed = set()
     for row in one.rows:
-        member, told = row["file_name"], by_key.get(row["key"])
+        member, known = row["file_name"], by_key.get(row["key"])
         listed.add(member)
-        same = told is not None and told["kept"] and (told["split"], told["group"]) == (row["split"], row["group"])
-        if not same or one.hashes.get(member) not in known:
+        same = known is not None and known["kept"] and (known["split"], known["group"]) == (row["split"], row["group"])
+        hashes = [value for column, value in (known or {}).items() if column.startswith("member_sha256")]  # one a size
+        if not same or one.hashes.get(member) not in hashes:
             yield member
     yield from sorted(set(one.hashes) - listed)
 
 
-def _copies(zips: list[Zip]) -> Check:
-    """No two pictures of different splits are the same bytes."""
-    splits: dict[str, set[str]] = {}
+def _copies(zips: list[Zip], recipe: Recipe | None) -> Check:
+    """No two pictures are the same bytes, within a split or across."""
+    name = "no picture is in the set twice"
+    if recipe is not None and recipe.same == "none":
+        return Check(name, "skipped", "the recipe keeps copies (--same none)")
+    places: dict[str, list[str]] = {}
     for one in zips:
-        for row in one.rows:
-            splits.setdefault(one.hashes.get(row["file_name"], ""), set()).add(row["split"])
-    parted = [sha256 for sha256, found in splits.items() if len(found) > 1]
-    name = "no picture is in two splits"
-    if parted:
-        return Check(name, "failed", f"{len(parted)} are, for example sha256 {parted[0][:12]}")
-    return Check(name, "passed", f"{len(splits):,} different pictures")
+        for member, sha256 in one.hashes.items():
+            places.setdefault(sha256, []).append(f"{one.name}/{member}")
+    twice = [" = ".join(found) for found in places.values() if len(found) > 1]
+    return told(name, twice, f"{len(places):,} different pictures")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,13 +74,19 @@ class Zip:
                 self.rows = [json.loads(line) for line in archive.read("metadata.jsonl").decode().splitlines()]
                 self.labels: Any = json.loads(archive.read("dataset.json")).get("labels")
                 for member in (name for name in archive.namelist() if name.endswith(".png")):
-                    self._add(member, archive.read(member))
+                    self._add(member, archive)
         except FileNotFoundError as error:
             raise UsageError(f"there is no zip {path}") from error
         except (OSError, KeyError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path} is no zip of carprep: {error}") from error
+            raise UsageError(f"{path} is no zip of carprep: {error.args[0] if error.args else error}") from error
 
-    def _add(self, member: str, data: bytes) -> None:
+    def _add(self, member: str, archive: zipfile.ZipFile) -> None:
+        try:
+            data = archive.read(member)
+        except (zipfile.BadZipFile, zlib.error):  # the bytes are not those that were written
+            self.broken.append(member)
+            self.hashes[member] = ""
+            return
         self.hashes[member] = hashlib.sha256(data).hexdigest()
         try:
             with Image.open(io.BytesIO(data)) as picture:

@@ -4,6 +4,7 @@ CarprepError
 ├── UsageError    the caller: one clear line, exit 2
 ├── BadPhoto      one photo: it becomes a row of the ledger with a reason, the run goes on
 └── RunError      the run cannot be trusted: it stops, exit 1
+    ├── AlarmStop a training was stopped by an alarm: what it had drawn is no good, and another try would end alike
     └── StepBug   a step of ours failed in a way we did not foresee; names the step and the photo
 """
 
@@ -22,6 +23,10 @@ class UsageError(CarprepError):
 
 class RunError(CarprepError):
     """The run cannot go on, or its result could not be trusted."""
+
+
+class AlarmStop(RunError):
+    """A training was stopped by one of its alarms."""
 
 
 class StepBug(RunError):

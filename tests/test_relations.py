@@ -259,7 +259,7 @@ def test_a_zip_with_another_name_is_checked_itself(heap):
 
 
 def test_check_says_what_is_missing_in_one_line(heap, tmp_path):
-    assert "there is no ledger" in command("check", tmp_path / "nothing.zip").stderr
+    assert "there is no zip" in command("check", tmp_path / "nothing.zip").stderr
     heap.build()
     heap.zip.unlink()
     done = command("check", heap.zip)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from carprep import files
-from carprep.errors import RunError, UsageError
+from carprep.errors import AlarmStop, RunError, UsageError
 from carprep.progress import Progress, silent
 from carprep.trainer import checkpoint, features, outputs, plan
 from carprep.trainer.alarms import Alarm
@@ -249,7 +249,7 @@ class _Training:
                 self.say(f"alarm at step {run.state.step}, {alarm.name}: {alarm.reason}")
             # nothing brings a run back from NaN, and its checkpoint must not take the last good one's place
             if alarm.name == "nan" or run.config.on_alarm == "stop":
-                raise RunError(
+                raise AlarmStop(
                     f"stopped at step {run.state.step} by the alarm {alarm.name}: {alarm.reason}; "
                     f"the last checkpoint is {run.checkpoint(LATEST)}"
                 )

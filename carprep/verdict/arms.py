@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from carprep.decide.words import NO_PICTURE
 from carprep.errors import UsageError
+from carprep.ingest.raw import list_raw
 from carprep.pack import ledger as ledgers
 from carprep.photo import CLASSES
 from carprep.pipeline import build
 from carprep.progress import Progress
-from carprep.recipe import Recipe, Word
+from carprep.recipe import Recipe, Word, is_hash, read_words
 from carprep.report import Report
 from carprep.trainer.metrics import Features
 from torch_datasets import IndianCars
@@ -63,13 +65,14 @@ class Arms:
 
     Attributes:
         stacks: RENDERED, CURATED and, where it was asked for, RAW, without what is held out.
-        held: the held-out pictures, rendered as in CURATED.
+        held: the held-out pictures, rendered as in CURATED; groups: of related photos, one name for each of them.
         judge: who accepted the held-out photos.
         reasons: how many photos CURATED left out, by reason.
     """
 
     stacks: dict[str, Stack]
     held: Stack
+    groups: tuple[str, ...]
     judge: str
     reasons: dict[str, int]
 
@@ -114,38 +117,54 @@ def make_arms(
     """Build each arm once, and hold pictures out by group before anything is compared.
 
     Args:
-        accepted: CSV with the columns photo,word: photos that a person keeps; None takes the recipe's own words, and
-            where there are none, what was curated.
+        accepted: CSV with the columns photo,word: photos that a person keeps; None takes the recipe's own words, where
+            there are few the zip's own holdout, and where that has fewer than 100, a part of what was curated.
 
     Raises:
         UsageError: the zip has no ledger, RAW is another, or there are too few pictures.
     """
-    recipe = replace(_recipe(cars), sizes=(size,), split=0.0)
-    options = {"workers": workers, "cache": cache, "progress": progress}
+    ledger = ledgers.read(cars)
+    recipe = replace(Recipe.from_toml(str(ledger.about["recipe"]), f"the ledger of {cars}"), sizes=(size,), split=0.0)
+    rows = ledger.table.select(["key", "sha256", "kept", "reason", "group", "split"]).to_pylist()
+    _present(cars, raw, {row["key"] for row in rows if row["kept"]})
+    unreadable = set(map(str, NO_PICTURE))
+    readable = tuple(Word(row["key"], "keep") for row in rows if row["reason"] not in unreadable)
+    every = replace(recipe, words=readable, same="none", views=CLASSES)
 
     def built(name: str, recipe: Recipe) -> Report:
-        return build(raw, folder / f"{name.lower()}.zip", recipe, **options)  # type: ignore[arg-type]
+        return build(raw, folder / f"{name.lower()}.zip", recipe, workers=workers, cache=cache, progress=progress)
 
-    curated = built(CURATED, recipe)
-    kept = _kept(cars, curated, raw)
-    rows = curated.ledger.table.select(["key", "kept", "reason", "group"]).to_pylist()
-    readable = tuple(Word(row["key"], "keep") for row in rows if row["reason"] not in set(map(str, NO_PICTURE)))
-    every = replace(recipe, words=readable, same="none", views=CLASSES)
-    # at another size a build may find other photos too small; the set is what the zip holds
-    stacks = {CURATED: Stack.read(curated.zips[size]).of(kept), RENDERED: Stack.read(built(RENDERED, every).zips[size])}
+    rendered = built(RENDERED, every)
+    _unchanged(cars, raw, rows, rendered)
+    there = {row["key"] for row in rows}  # what was laid into RAW after the set was built is not what it was built from
+    stacks = {RENDERED: Stack.read(rendered.zips[size]).of(there)}
+    # the same rendering, so the set's own photos are a part of it; its thresholds for another size do not count
+    stacks[CURATED] = stacks[RENDERED].of({row["key"] for row in rows if row["kept"]})
     if RAW in names:
-        plain = replace(every, look="none", face="keep")
-        stacks[RAW] = Stack.read(built(RAW, plain).zips[size])
+        stacks[RAW] = Stack.read(built(RAW, replace(every, look="none", face="keep")).zips[size]).of(there)
     group = {row["key"]: row["group"] or row["key"] for row in rows}
-    accepted_keys, judge = _accepted(recipe, accepted, stacks[CURATED], set(stacks[RENDERED].keys))
-    held = hold_out(accepted_keys, group)
+    held, judge = _held(recipe, accepted, rows, group, stacks)
     groups = {group[key] for key in held}
     left = {key for key in group if group[key] not in groups}
     reasons: dict[str, int] = {}
     for row in rows:
         if not row["kept"]:
             reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
-    return Arms({name: stack.of(left) for name, stack in stacks.items()}, stacks[RENDERED].of(held), judge, reasons)
+    stack = stacks[RENDERED].of(held)
+    return Arms({name: each.of(left) for name, each in stacks.items()}, stack,
+                tuple(group[key] for key in stack.keys), judge, reasons)  # fmt: skip
+
+
+def _held(
+    recipe: Recipe, accepted: Path | None, rows: Sequence[Mapping[str, Any]], group: Mapping[str, str],
+    stacks: Mapping[str, Stack],
+) -> tuple[set[str], str]:  # fmt: skip
+    """Which photos are held out, and who accepted them."""
+    keys, judge = _accepted(recipe, accepted, rows, set(stacks[RENDERED].keys))
+    own = {row["key"] for row in rows if row["kept"] and row["split"] == "holdout"}
+    if not keys and len(own) >= FEW:
+        return own, f"{judge}; they are the zip's own holdout"
+    return hold_out(keys or sorted(stacks[CURATED].keys), group), judge
 
 
 def hold_out(accepted: Sequence[str], group: Mapping[str, str]) -> set[str]:
@@ -172,31 +191,39 @@ def hold_out(accepted: Sequence[str], group: Mapping[str, str]) -> set[str]:
     return held
 
 
-def _recipe(cars: Path) -> Recipe:
-    about = ledgers.read(cars).about
-    return Recipe.from_toml(str(about["recipe"]), f"the ledger of {cars}")
-
-
-def _kept(cars: Path, curated: Report, raw: Path) -> set[str]:
-    """The photos that the zip holds; it must have been built from this RAW."""
-    told = ledgers.read(cars).table.select(["key", "sha256", "kept"]).to_pylist()
-    now = {(row["key"], row["sha256"]) for row in curated.ledger.table.select(["key", "sha256"]).to_pylist()}
-    gone = [row["key"] for row in told if row["kept"] and (row["key"], row["sha256"]) not in now]
+def _present(cars: Path, raw: Path, kept: set[str]) -> None:
+    gone = sorted(kept - {origin.key for origin in list_raw(raw).origins})
     if gone:
-        raise UsageError(
-            f"{cars} was not built from {raw}: {len(gone)} of its photos are not there or have changed, "
-            f"for example {gone[0]}; name the folder that it was built from, or build again"
-        )
-    return {row["key"] for row in told if row["kept"]}
+        raise UsageError(_OTHER.format(cars=cars, raw=raw, count=len(gone), first=gone[0]))
 
 
-def _accepted(recipe: Recipe, path: Path | None, curated: Stack, there: set[str]) -> tuple[list[str], str]:
-    from carprep.recipe import read_words
+def _unchanged(cars: Path, raw: Path, rows: Sequence[Mapping[str, Any]], now: Report) -> None:
+    found = {(row["key"], row["sha256"]) for row in now.ledger.table.select(["key", "sha256"]).to_pylist()}
+    gone = [row["key"] for row in rows if row["kept"] and (row["key"], row["sha256"]) not in found]
+    if gone:
+        raise UsageError(_OTHER.format(cars=cars, raw=raw, count=len(gone), first=gone[0]))
 
-    words = read_words(path) if path else recipe.words
-    keys = sorted({word.photo for word in words if word.word == "keep" and word.photo in there})
+
+_OTHER = (
+    "{cars} was not built from {raw}: {count} of its photos are not there or have changed, for example {first}; "
+    "name the folder that it was built from, or build again"
+)
+
+
+def _accepted(
+    recipe: Recipe, path: Path | None, rows: Sequence[Mapping[str, Any]], there: set[str]
+) -> tuple[list[str], str]:
+    """The photos that a person keeps, by key or sha256; none where too few are named, and then the set's own count."""
+    wanted = [word.photo for word in (read_words(path) if path else recipe.words) if word.word == "keep"]
+    whole, short = set(wanted), tuple(photo.lower() for photo in wanted if is_hash(photo))
+    keys = sorted(
+        row["key"]
+        for row in rows
+        if row["key"] in there
+        and (row["key"] in whole or (short and row["sha256"] is not None and row["sha256"].startswith(short)))
+    )
     if path and len(keys) < 2 * LEAST:
         raise UsageError(f"{path} keeps {len(keys)} photos that are there; {2 * LEAST} are the least")
     if len(keys) >= 2 * LEAST:
         return keys, f"a person, in {path}" if path else "a person, in the recipe's words"
-    return sorted(curated.keys), "the curation itself: no person's word was given, so the target is its own"
+    return [], "the curation itself: no person's word was given, so the target is its own"

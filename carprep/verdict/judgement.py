@@ -57,12 +57,14 @@ class Verdict:
         return STATUS[self.name]
 
 
-def outcome(pairs: Mapping[str, tuple[Difference, Difference]], narrower: str = "") -> tuple[str, tuple[str, ...]]:
+def outcome(
+    pairs: Mapping[str, tuple[Difference, Difference]], coverage: Difference | None = None
+) -> tuple[str, tuple[str, ...]]:
     """The verdict and its reasons.
 
     Args:
         pairs: rival to the difference by the first ruler and by the second, which must agree in sign.
-        narrower: why CURATED's coverage is less than RENDERED's; empty where it is not.
+        coverage: CURATED's coverage of the held-out pictures less RENDERED's: no one may win by narrowing the set.
     """
     reasons, better, worse = [], [], []
     for rival, (first, second) in pairs.items():
@@ -77,8 +79,10 @@ def outcome(pairs: Mapping[str, tuple[Difference, Difference]], narrower: str = 
             reasons.append(f"against {rival} the two rulers disagree: {first.words} and {second.words}")
         else:
             reasons.append(f"no difference from {rival}: {first.words} has zero in it; {first.visible:.3f} was visible")
-    if narrower:
-        reasons.append(narrower)
+    narrower = coverage is not None and coverage.high < 0
+    if coverage is not None:
+        words = "covers less of" if narrower else "is not shown to cover less of"
+        reasons.append(f"its generator {words} the held-out pictures than that of {RENDERED}: {coverage.words}")
     if worse:
         return WORSE, tuple(reasons)
     if len(better) == len(pairs) and not narrower:
@@ -92,6 +96,7 @@ def judge(
     held: Mapping[str, Features],
     kinds: Mapping[str, Sequence[str]],
     rulers: Sequence[Ruler],
+    groups: Sequence[str] | None = None,
 ) -> Verdict:
     """Compare the arms.
 
@@ -99,7 +104,7 @@ def judge(
         runs: all trainings; every arm with the same seeds.
         stacks: features of what each arm was trained on with the first seed, by arm and ruler.
         held: features of the held-out pictures, by ruler.
-        kinds: view and colour of each held-out picture.
+        kinds: view and colour of each held-out picture; groups: of related ones, a name each.
     """
     by_arm: dict[str, list[Trained]] = {}
     for run in sorted(runs, key=lambda run: run.seed):
@@ -112,28 +117,20 @@ def judge(
     arms = {arm: figures(found, stacks[arm], held, kinds, rulers) for arm, found in by_arm.items()}
     differences = {
         ruler.name: {
-            arm: kid_difference(_of(by_arm[CURATED], ruler.name), _of(found, ruler.name), held[ruler.name])
+            arm: kid_difference(_of(by_arm[CURATED], ruler.name), _of(found, ruler.name), held[ruler.name], groups)
             for arm, found in by_arm.items()
             if arm != CURATED
         }
         for ruler in rulers
     }
     pairs = {rival: (differences[first][rival], differences[second][rival]) for rival in RIVALS}
-    name, reasons = outcome(pairs, _narrower(arms))
+    coverage = mean_difference(arms[CURATED]["coverages"], arms[RENDERED]["coverages"])
+    name, reasons = outcome(pairs, coverage)
     return Verdict(name, reasons, differences, arms, sets)
 
 
 def _of(runs: Sequence[Trained], ruler: str) -> list[Features]:
     return [run.features[ruler] for run in runs]
-
-
-def _narrower(arms: Mapping[str, Mapping[str, Any]]) -> str:
-    """Whether CURATED covers less of the held-out pictures than RENDERED; no one may win by narrowing the set."""
-    mine, its = arms[CURATED]["coverages"], arms[RENDERED]["coverages"]
-    gap = mean_difference(mine, its)
-    if gap.high >= 0:
-        return ""
-    return f"its generator covers less of the held-out pictures than that of {RENDERED}: coverage {gap.words}"
 
 
 def figures(

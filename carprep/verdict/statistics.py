@@ -57,7 +57,9 @@ def kernel_mean(one: Features, other: Features) -> NDArray[np.float64]:
     return np.asarray(((one @ other.T / one.shape[1] + 1) ** 3).mean(0))
 
 
-def kid_difference(these: Sequence[Features], those: Sequence[Features], held: Features) -> Difference:
+def kid_difference(
+    these: Sequence[Features], those: Sequence[Features], held: Features, groups: Sequence[str] | None = None
+) -> Difference:
     """KID(these, held) - KID(those, held), paired by seed.
 
     The held-out set's own term cancels, so the difference is linear in the held-out pictures. Over seeds (and the fakes
@@ -68,6 +70,7 @@ def kid_difference(these: Sequence[Features], those: Sequence[Features], held: F
     Args:
         these, those: features (M, F) of the fakes of each seed, in the order of the seeds.
         held: features (N, F) of the held-out pictures.
+        groups: of related pictures among those, a name each; a group counts as one draw. None: each is on its own.
 
     Raises:
         ValueError: not as many seeds on both sides, or none.
@@ -81,11 +84,18 @@ def kid_difference(these: Sequence[Features], those: Sequence[Features], held: F
         values.append(own - its + slope.mean())
         slopes.append(slope)
         spreads.append(own_spread + its_spread)
-    seeds, count = len(values), len(held)
-    of_held = np.mean(slopes, 0).var(ddof=1) / count
+    seeds = len(values)
+    of_held, free = _of_mean(np.mean(slopes, 0), groups)
     of_seeds = np.var(values, ddof=1) / seeds if seeds > 1 else spreads[0]
     return _interval(float(np.mean(values)), float(of_seeds), seeds - 1 if seeds > 1 else len(these[0]) - 1,
-                     float(of_held), count - 1, seeds)  # fmt: skip
+                     of_held, free, seeds)  # fmt: skip
+
+
+def _of_mean(values: NDArray[np.float64], groups: Sequence[str] | None) -> tuple[float, int]:
+    """Variance of a mean whose values come in groups, and its degrees of freedom."""
+    own = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(values))
+    sums = np.bincount(own, values - values.mean())
+    return float(len(sums) / (len(sums) - 1) * np.square(sums).sum() / len(values) ** 2), len(sums) - 1
 
 
 def _within(fakes: Features, held: Features) -> tuple[float, float, NDArray[np.float64]]:

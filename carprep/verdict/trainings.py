@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import signal
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from carprep import files
-from carprep.errors import RunError
+from carprep.errors import AlarmStop, RunError, UsageError
 from carprep.progress import Progress
 from carprep.trainer import Config, train
 from carprep.trainer.alarms import SAME, spread_of
@@ -77,6 +78,13 @@ class Job:
     device: str
     folder: Path
     early: int
+
+    @property
+    def identity(self) -> str:
+        """One hash over all that the training depends on."""
+        drawn = self.fakes, self.early, self.ruler
+        told = (self.arm, self.seed, self.config, files.sha256_of(self.pixels), self.rows, drawn)
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,7 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 def one(job: Job) -> None:
     """Train, draw, measure, write; all errors of the training itself are its result."""
+    _claim(job)
     config = Config.from_toml(job.config)
     pixels = torch.from_numpy(np.load(job.pixels, mmap_mode="r")[list(job.rows)])
     folder, trouble = job.folder / "run", ""
@@ -157,7 +166,7 @@ def one(job: Job) -> None:
     try:
         result = train(Pictures(pixels), config, folder, resume=resume, device=job.device)
         alarms = tuple(sorted({str(line["alarm"]) for line in result.alarms}))
-    except RunError as error:
+    except AlarmStop as error:  # a full disk or a lack of memory is none of the training's, and ends the whole
         trouble = str(error)
     measures = rulers(job.ruler)
     found: dict[str, np.ndarray] = {}
@@ -197,8 +206,24 @@ def _collapsed(fakes: Tensor, reals: Tensor) -> str:
 
 
 def is_done(job: Job) -> bool:
-    """Whether a training was finished by an earlier call."""
+    """Whether this very training was finished by an earlier call.
+
+    Raises:
+        UsageError: another one lies there: on other pictures, or with other settings.
+    """
+    _claim(job)
     return (job.folder / "done.json").exists()
+
+
+def _claim(job: Job) -> None:
+    path = job.folder / "job"
+    if not path.exists():
+        files.write_text(path, job.identity)
+    elif path.read_text(encoding="utf-8") != job.identity:
+        raise UsageError(
+            f"{job.folder} holds a training on other pictures: RAW, the accepted photos or carprep have changed since; "
+            "choose another --out"
+        )
 
 
 def read(job: Job) -> Trained:

@@ -29,7 +29,7 @@ from carprep.verdict.rulers import Ruler
 from carprep.verdict.rulers import rulers as rulers_of
 from carprep.verdict.trainings import Job, Trained, run
 
-LEAST_SEEDS, HOUR = 3, 3600
+LEAST_SEEDS, HOUR, START = 3, 3600, 5.0  # START: seconds until a process has loaded torch
 Say = Callable[[str], None]
 
 
@@ -92,25 +92,28 @@ def validate(
     rulers = rulers_of(settings.features)
     with files.held(out, "the verdict"):
         started = time.monotonic()
+        _claim(out, cars, raw, settings, accepted)
         failed = [each.line for each in check.check(cars) if each.state == "failed"]
         if failed:
             verdict = Verdict(INVALID, tuple(f"the set fails its checks: {line}" for line in failed), {}, {}, {})
             _write(out, verdict, settings, None, [], started, {})
             return verdict
-        _claim(out, cars, raw, settings, accepted)
         made = make_arms(cars, raw, settings.size, settings.arms, out / "arms", accepted=accepted, workers=None,
                          cache=cache, progress=progress)  # fmt: skip
-        for words in [*_words(made, settings), *_pace(made, settings, workers, out)]:
+        for words in _words(made, settings):
             say(words)
-        return _compared(made, rulers, settings, out, workers, started, progress)
+        return _compared(made, rulers, settings, out, workers, started, progress, say)
 
 
 def _compared(
     made: Arms, rulers: Sequence[Ruler], settings: Settings, out: Path, workers: int, started: float,
-    progress: Progress,
+    progress: Progress, say: Say,
 ) -> Verdict:  # fmt: skip
     """Train, measure, judge, write."""
+    measuring = time.monotonic()
     held = {ruler.name: ruler.measure(made.held.pixels) for ruler in rulers}
+    for words in _pace(made, settings, workers, out, (time.monotonic() - measuring) / len(made.held)):
+        say(words)
     stacks = {name: {r.name: r.measure(stack.pixels) for r in rulers} for name, stack in made.stacks.items()}
     own = stacks[armed.RENDERED][rulers[0].name]
     rows = {(arm, seed): made.rows(arm, seed, lambda: own) for arm in settings.arms for seed in range(settings.seeds)}
@@ -118,7 +121,7 @@ def _compared(
     trained_on = {arm: {name: values[rows[arm, 0]] for name, values in stacks[stack_of(arm)].items()}
                   for arm in settings.arms}  # fmt: skip
     kinds = {name: [str(row.get(name) or "") for row in made.held.about] for name in ("view", "colour")}
-    verdict = judge(runs, trained_on, held, kinds, rulers)
+    verdict = judge(runs, trained_on, held, kinds, rulers, made.groups)
     _write(out, verdict, settings, made, runs, started, _neighbours(made, runs, rows, stacks, rulers[0].name))
     return verdict
 
@@ -152,8 +155,12 @@ def _words(made: Arms, settings: Settings) -> Sequence[str]:
     return lines
 
 
-def _pace(made: Arms, settings: Settings, workers: int, out: Path) -> Sequence[str]:
-    """Without a GPU, what it will take."""
+def _pace(made: Arms, settings: Settings, workers: int, out: Path, measuring: float) -> Sequence[str]:
+    """Without a GPU, what it will take.
+
+    Args:
+        measuring: seconds a picture with all rulers.
+    """
     device = device_of(settings.device)
     if device.type != "cpu":
         return []
@@ -161,6 +168,7 @@ def _pace(made: Arms, settings: Settings, workers: int, out: Path) -> Sequence[s
     torch.set_num_threads(1)  # as each training will have
     seconds = plan(settings.config(armed.CURATED, 0), made.k, device, out).seconds
     torch.set_num_threads(before)
+    seconds += START + measuring * min(workers, processors()) * (settings.fakes + 3 * settings.early)
     seconds *= len(settings.arms) * settings.seeds / min(workers, processors())
     words = f"no GPU: the trainings take about {span(seconds)} here"
     return [words if seconds < HOUR else f"{words}; --quick takes minutes, fewer --maps and --images less"]

@@ -82,6 +82,23 @@ def test_a_spoilt_picture_fails_the_check_that_is_for_it(name, built, tmp_path):
     assert any("agrees with the ledger" in told for told in failed(spoilt))  # the member's sha256 is another
 
 
+def test_two_pictures_that_changed_places_fail_and_so_do_copies_and_flipped_bits(built, tmp_path):
+    def swap(members: Members) -> None:
+        one, other = [name for name in members if name.endswith(".png")][:2]
+        members[one], members[other] = members[other], members[one]
+
+    def double(members: Members) -> None:
+        one, other = [name for name in members if name.endswith(".png")][:2]
+        members[one] = members[other]
+
+    assert any("agrees with the ledger" in name for name in failed(rewritten(built, tmp_path, swap)))
+    assert any("twice" in name for name in failed(rewritten(built, tmp_path, double)))
+    data = bytearray(built.read_bytes())
+    data[data.index(b"IDAT") + 9] ^= 1
+    (tmp_path / "cars.zip").write_bytes(bytes(data))
+    assert any("open and are squares" in name for name in failed(tmp_path / "cars.zip"))
+
+
 def test_a_label_or_a_line_too_many_fails_the_layouts(built, tmp_path):
     def spoil(members: Members) -> None:
         labels = json.loads(members["dataset.json"])["labels"]

@@ -14,10 +14,12 @@ from carprep.commands.options import INVALID as EXIT_INVALID
 from carprep.draw.heap import draw_heap
 from carprep.draw.key import HIDDEN
 from carprep.errors import UsageError
+from carprep.pack import ledger
 from carprep.pipeline import build
+from carprep.progress import silent
 from carprep.recipe import Recipe
 from carprep.verdict import page
-from carprep.verdict.arms import ARMS, CURATED, RENDERED, RENDERED_K, Arms, Stack
+from carprep.verdict.arms import ARMS, CURATED, RENDERED, RENDERED_K, Arms, Stack, make_arms
 from carprep.verdict.judgement import INVALID, PASS, SAME, WORSE, judge
 from carprep.verdict.rulers import rulers
 from carprep.verdict.trainings import Trained
@@ -83,7 +85,7 @@ def test_the_page_stands_alone_and_shows_every_arm():
     runs, stacks, held = case(shifts)
     verdict = judge(runs, stacks, held, KINDS, rulers())
     stack = Stack(torch.zeros(120, 3, 32, 32, dtype=torch.uint8), tuple(map(str, range(120))), ({},) * 120)
-    made = Arms({CURATED: stack, RENDERED: stack}, stack, "the curation itself", {"duplicate": 3})
+    made = Arms({CURATED: stack, RENDERED: stack}, stack, stack.keys, "the curation itself", {"duplicate": 3})
     told = json.loads(json.dumps(summary(verdict, Settings(), made, 61.0)))
     neighbours = dict.fromkeys(ARMS, (runs[0].grid[:12], runs[0].grid[12:24]))
 
@@ -138,11 +140,40 @@ def test_another_raw_too_few_seeds_and_a_spoilt_set_are_told_before_anything_is_
         validate(heap / "cars.zip", heap / "raw", tmp_path / "out", replace(TINY, seeds=2))
     (tmp_path / "cars.ledger.parquet").write_bytes((heap / "cars.ledger.parquet").read_bytes())
     data = bytearray((heap / "cars.zip").read_bytes())
-    data[60] ^= 1  # within the first picture
+    data[data.index(b"IDAT") + 9] ^= 1  # within the first picture
     (tmp_path / "cars.zip").write_bytes(bytes(data))
-    try:
-        verdict = validate(tmp_path / "cars.zip", heap / "raw", tmp_path / "bad", TINY, cache=heap / "cache")
-    except UsageError as error:  # the zip's own checksum may tell first
-        assert "no zip of carprep" in str(error)
-    else:
-        assert verdict.name == INVALID and verdict.status == EXIT_INVALID
+    verdict = validate(tmp_path / "cars.zip", heap / "raw", tmp_path / "bad", TINY, cache=heap / "cache")
+    assert verdict.name == INVALID and verdict.status == EXIT_INVALID
+    assert json.loads((tmp_path / "bad" / "verdict.json").read_text())["verdict"] == INVALID
+
+
+def made(heap, folder, **options):
+    return make_arms(heap / "cars.zip", heap / "raw", 32, (CURATED,), folder, workers=None, cache=heap / "cache",
+                     progress=silent, **{"accepted": None, **options})  # fmt: skip
+
+
+def test_arms_share_no_photo_with_what_is_held_out_nor_any_related_to_it(heap, tmp_path):
+    arms = made(heap, tmp_path)
+    rows = {row["key"]: row for row in ledger.read(heap / "cars.zip").table.to_pylist()}
+    held = {rows[key]["group"] or key for key in arms.held.keys}
+
+    assert len(arms.held) >= 50
+    for stack in arms.stacks.values():
+        assert not held & {rows[key]["group"] or key for key in stack.keys}
+    kept = {key for key, row in rows.items() if row["kept"]}
+    assert set(arms.stacks[CURATED].keys) | set(arms.held.keys) == kept
+    assert len(arms.stacks[RENDERED]) > arms.k
+
+
+def test_a_persons_words_name_photos_by_key_or_by_sha256(heap, tmp_path):
+    rows = [row for row in ledger.read(heap / "cars.zip").table.to_pylist() if row["kept"]][:104]
+    words = [row["key"] if number % 2 else row["sha256"][:14] for number, row in enumerate(rows)]
+    (tmp_path / "words.csv").write_text("photo,word\n" + "".join(f"{word},keep\n" for word in words))
+
+    arms = made(heap, tmp_path / "arms", accepted=tmp_path / "words.csv")
+
+    assert "a person" in arms.judge
+    assert set(arms.held.keys) <= {row["key"] for row in rows}
+    (tmp_path / "few.csv").write_text("photo,word\n" + f"{words[0]},keep\n")
+    with pytest.raises(UsageError, match="keeps 1 photos that are there"):
+        made(heap, tmp_path / "arms", accepted=tmp_path / "few.csv")
