@@ -42,9 +42,10 @@ class Average:
         if self._pairs is None:
             self._pairs = self._sort(generator)
         (means, news), (old, fresh) = self._pairs
-        ways = torch._foreach_sub(news, means)
-        torch._foreach_mul_(ways, self.reach_of_step)
-        torch._foreach_add_(means, ways)
+        if means:
+            ways = torch._foreach_sub(news, means)
+            torch._foreach_mul_(ways, self.reach_of_step)
+            torch._foreach_add_(means, ways)
         for target, source in zip(old, fresh, strict=True):
             target.copy_(source)
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from carprep.errors import RunError, UsageError
-from carprep.trainer import Config, metrics, train
+from carprep.trainer import Config, checkpoint, metrics, train
 from carprep.trainer.alarms import Watch, memorised
 from carprep.trainer.augment import diffaugment, moved
 from carprep.trainer.chance import Stream, Warp
@@ -428,3 +428,10 @@ def test_losses_that_run_away_ring(cars, tmp_path):
 
     with pytest.raises(RunError, match=r"alarm (diverged|nan)"):
         train(both(cars)[0], wild, tmp_path / "run", device="cpu")
+
+
+def test_without_an_average_samples_come_from_the_generator_itself(cars, tmp_path):
+    train(both(cars)[0], config("dcgan", 4, ema=False), tmp_path / "run", device="cpu")
+    saved = checkpoint.load(tmp_path / "run" / "checkpoints" / "latest.pt")
+
+    assert all(torch.equal(saved["average"][name], saved["generator"][name]) for name in saved["generator"])
