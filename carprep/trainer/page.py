@@ -17,7 +17,8 @@ from carprep.trainer.record import NAME, best_score, read
 from carprep.trainer.run import CONFIG, samples
 
 SMOOTH = 0.05  # share of the points that a smoothed line averages over
-COLOURS = {"d_loss": "#1f6fb2", "g_loss": "#d9722c", "d_real": "#2f8f4e", "d_fake": "#a83a5b", "kid": "#444444"}
+COLOURS = {"d_loss": "#1f6fb2", "g_loss": "#d9722c", "d_real": "#2f8f4e", "d_fake": "#a83a5b", "kid": "#444444",
+           "reconstruction": "#1f6fb2", "kld": "#d9722c"}  # fmt: skip
 
 
 def write_page(folder: Path) -> None:
@@ -39,18 +40,21 @@ def write_curves(path: Path, lines: Sequence[dict[str, Any]], config: Config, fi
     except ImportError as error:
         raise UsageError('curves need matplotlib: pip install "carprep[train]"') from error
     lines = [line for line in lines if first <= line["step"] <= (last or line["step"])]
-    figure = Figure(figsize=(9, 9), layout="constrained")
+    scores = [line for line in lines if "kid" in line]
+    panels = 3 if scores else 2
+    figure = Figure(figsize=(9, 3 * panels), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(3, 1, sharex=True)
+    axes = figure.subplots(panels, 1, sharex=True)
     _draw(axes[0], lines, ("d_loss", "g_loss"), smooth=True)
     axes[0].set_ylabel("loss")
     _draw(axes[1], lines, ("d_real", "d_fake") if config.preset != "vae" else ("reconstruction", "kld"), smooth=True)
     axes[1].set_ylabel("D, probability" if config.preset in ("dcgan", "dcgan-joint") else "D, raw answer")
     if config.preset == "vae":
         axes[1].set_ylabel("parts of the loss")
-    _draw(axes[2], [line for line in lines if "kid" in line], ("kid",), smooth=False)
-    axes[2].set_ylabel(f"KID [{config.features}] against the holdout")
-    axes[2].set_xlabel("step")
+    if scores:
+        _draw(axes[2], scores, ("kid",), smooth=False)
+        axes[2].set_ylabel(f"KID [{config.features}] against the holdout")
+    axes[-1].set_xlabel("step")
     with files.written(path) as file:
         figure.savefig(file, format="png", dpi=90, metadata={"Software": None})
 
