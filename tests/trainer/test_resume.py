@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_told(cars, tmp_path):
     saved = path.read_bytes()
     path.write_bytes(saved[: len(saved) // 2])
 
-    with pytest.raises(UsageError, match="no checkpoint, or damaged"):
+    with pytest.raises(UsageError, match="no checkpoint, or is damaged"):
         checkpoint.load(path)
     with pytest.raises(UsageError, match="there is no checkpoint"):
         checkpoint.load(tmp_path / "none.pt")
