@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from common import table
 
+from carprep import files
 from carprep.doctor import machine
 from carprep.draw.key import Kind
 from carprep.draw.photo import planted, random_pose
@@ -37,8 +38,9 @@ def trained(name: str, pixels: np.ndarray, rows: list[np.ndarray], first_seed: i
     path = work / f"{name}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, pixels)
+    sha256 = files.sha256_of(path)
     jobs = [
-        Job(name, seed, SETTINGS.config("CURATED", first_seed + seed).to_toml(), path, tuple(map(int, own)),
+        Job(name, seed, SETTINGS.config("CURATED", first_seed + seed).to_toml(), path, sha256, tuple(map(int, own)),
             SETTINGS.fakes, "", "cpu", work / f"{name}-{seed}", early=0)
         for seed, own in enumerate(rows)
     ]  # fmt: skip

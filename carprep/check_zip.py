@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,44 +121,34 @@ def pictures(one: Zip, recipe: Recipe | None, by_hand: set[str]) -> Iterator[Che
     bad = [name for name, looked in one.looked.items() if looked.mode != "RGB"]
     yield told(f"pictures of {one.name} are 8-bit RGB, so 0 to 255 is -1 to +1", bad, f"{len(one.looked):,}")
     asked = {name: looked for name, looked in one.looked.items() if name not in by_hand}
+    edged = [name for name, looked in asked.items() if not looked.white_edge]
+    moved = [name for name, looked in asked.items() if looked.off_centre > OFF_CENTRE]
     for name, why, bad in (
-        (
-            "the border is exactly white",
-            _no_border(recipe),
-            [n for n, looked in asked.items() if not looked.white_edge],
-        ),
-        (
-            "cars are in the middle",
-            _no_box(recipe),
-            [n for n, looked in asked.items() if looked.off_centre > OFF_CENTRE],
-        ),
+        (f"in {one.name} the border is exactly white", _no_border(recipe), edged),
+        (f"in {one.name} cars are in the middle", _no_box(recipe), moved),
     ):
-        yield (
-            Check(f"in {one.name} {name}", "skipped", why)
-            if why
-            else told(f"in {one.name} {name}", bad, f"{len(asked):,}")
-        )
+        yield Check(name, "skipped", why) if why else told(name, bad, f"{len(asked):,}")
     yield _stylegan(one)
     yield _hugging_face(one)
     yield _licences(one)
 
 
-def _no_border(recipe: Recipe | None) -> str:
+def _no_box(recipe: Recipe | None) -> str:
+    """Why cars need not stand in the middle; empty where they must."""
     if recipe is None:
         return "without a ledger nobody knows what the border should be"
     if recipe.background != "white":
         return f"the recipe keeps the background ({recipe.background})"
     if recipe.look == "none":
         return "the recipe finds no car (--look none): whole photos reach the edge"
-    if recipe.margin < 0.02:
-        return f"the recipe leaves no margin ({recipe.margin:g})"
     return ""
 
 
-def _no_box(recipe: Recipe | None) -> str:
-    if recipe is not None and recipe.background == "white" and recipe.look != "none":
-        return ""
-    return _no_border(recipe)
+def _no_border(recipe: Recipe | None) -> str:
+    """Why the border need not be white; empty where it must."""
+    if recipe is not None and recipe.margin < 0.02 and not _no_box(recipe):
+        return f"the recipe leaves no margin ({recipe.margin:g})"
+    return _no_box(recipe)
 
 
 def _stylegan(one: Zip) -> Check:
@@ -175,7 +166,7 @@ def _stylegan(one: Zip) -> Check:
 def _hugging_face(one: Zip) -> Check:
     listed = [str(row.get("file_name")) for row in one.rows]
     bad = [*(name for name in listed if name not in one.hashes), *sorted(set(one.hashes) - set(listed))]
-    doubled = sorted({name for name in listed if listed.count(name) > 1}) if len(set(listed)) < len(listed) else []
+    doubled = sorted(name for name, count in Counter(listed).items() if count > 1)
     return told(f"{one.name} is laid out as Hugging Face's imagefolder", [*bad, *doubled], f"{len(listed):,} lines")
 
 

@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Folder of the cache. Default: $XDG_CACHE_HOME/carprep.")
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Set = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The zip, one size's zip, or the ledger.")]
 Workers = Annotated[int | None, typer.Option(help="Processes. Default: one for each processor.")]
 

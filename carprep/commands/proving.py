@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from carprep.commands.options import CacheFolder, Json, needs_torch, print_json
+from carprep.commands.options import CacheFolder, Device, Json, needs_torch, print_json
 from carprep.commands.options import count as processes
 
 Cars = Annotated[Path, typer.Argument(metavar="CARS.ZIP", help="The set that carprep build made.")]
@@ -15,7 +15,6 @@ Features = Annotated[
     str,
     typer.Option(help="A third ruler: inception (as fetched by doctor), inception:PATH or dinov2:PATH."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 def validate(

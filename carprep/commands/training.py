@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from carprep.commands.options import Json, needs_torch, print_json
+from carprep.commands.options import Device, Json, needs_torch, print_json
 from carprep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Steps = Annotated[int | None, typer.Option(min=1, help="Steps of the run in all,
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run in all. Default: the preset's.")]
 Batch = Annotated[int | None, typer.Option(help="Pictures to a step. Default: the preset's.")]
 Maps = Annotated[int | None, typer.Option(help="Feature maps of the widest plane; half of them train 4 x as fast.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Latent = Annotated[int | None, typer.Option("--z", help="Numbers the generator starts from.")]
 Conditional = Annotated[str | None, typer.Option(help="view: tell the generator which view to draw; or none.")]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32, tf32 or bf16.")]

@@ -65,20 +65,26 @@ class Watch:
         if step < max(EARLY, EARLY_EPOCHS * pictures / self.config.batch):
             return []
         alarms = []
-        spread, of = spread_of(fakes), spread_of(reals)
         blank, content = not_white(fakes), not_white(reals)
         if blank < BLANK * content:
             alarms.append(
                 Alarm("white-out", f"{blank:.1%} of the samples' pixels are not white, of the reals' {content:.1%}")
             )
-        elif spread < SAME * of:
-            alarms.append(Alarm("collapse", f"the samples differ by {spread:.1f} grey levels, the reals by {of:.1f}"))
+        elif spreads := collapsed(fakes, reals):
+            words = f"the samples differ by {spreads[0]:.1f} grey levels, the reals by {spreads[1]:.1f}"
+            alarms.append(Alarm("collapse", words))
         return alarms
 
 
 def spread_of(pixels: Tensor) -> float:
     """Mean over pixels of the deviation over pictures, grey levels."""
     return float(pixels.float().std(0).mean())
+
+
+def collapsed(fakes: Tensor, reals: Tensor) -> tuple[float, float] | None:
+    """The spreads of both, where the fakes are nearly one picture; None where they are not."""
+    spread, of = spread_of(fakes), spread_of(reals)
+    return (spread, of) if spread < SAME * of else None
 
 
 def not_white(pixels: Tensor) -> float:

@@ -54,7 +54,9 @@ def runs(folder: Path) -> list[Row]:
     if not found:
         raise UsageError(f"there is no run below {folder}; carprep train CARS.ZIP --out {folder / 'first'} makes one")
     rows = [_row(path, folder) for path in found]
-    return sorted(rows, key=lambda row: (min((s["kid"] for s in (row.best, row.last) if s), default=1e9), row.name))
+    return sorted(
+        rows, key=lambda row: (min((s["kid"] for s in (row.best, row.last) if s), default=float("inf")), row.name)
+    )
 
 
 def _row(path: Path, folder: Path) -> Row:

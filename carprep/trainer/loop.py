@@ -162,6 +162,7 @@ class _Training:
         if run.state.step == 0 and self.show is not None:
             self._picture()
         self.stream = self.reals.stream(config.seed)
+        self.indices = self._indices(run.state.step)
         self.learn = stepper(run.state, self.team.share, self.team.size, self.say)
         while run.state.step < total and not self.stop():
             self._step()
@@ -172,16 +173,17 @@ class _Training:
         run, config, state = self.run, self.run.config, self.run.state
         torch.manual_seed(seed_of("step", config.seed, state.step))  # so a stop and a resume draw the same numbers
         draws = part(draw(config, config.batch, state.device), self.team.rank, self.team.size)
-        pictures, views = self.reals.batch(self._indices(state.step))
+        pictures, views = self.reals.batch(self.indices)
         try:
             told = self.learn(pictures, views, draws)
         except RuntimeError as error:
             if not plan.is_memory(error):
                 raise
             raise RunError(plan.lack_of_memory(config, state.device)) from error
-        self.reals.ahead(self._indices(state.step + 1))
         run.record.add(told)
         state.step += 1
+        self.indices = self._indices(state.step)
+        self.reals.ahead(self.indices)
 
     def _indices(self, step: int) -> Tensor:
         """Which pictures this process sees in a step."""

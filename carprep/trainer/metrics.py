@@ -42,11 +42,7 @@ def kid(one: Features, other: Features) -> Estimate:
         ValueError: too few rows, or other widths.
     """
     _check(one, other, 3)
-    width, m, n = one.shape[1], len(one), len(other)
-
-    def kernel(a: Features, b: Features) -> Features:
-        return np.asarray((a @ b.T / width + 1) ** 3)
-
+    m, n = len(one), len(other)
     within_one, within_other, across = kernel(one, one), kernel(other, other), kernel(one, other)
     np.fill_diagonal(within_one, 0)
     np.fill_diagonal(within_other, 0)
@@ -65,6 +61,11 @@ def kid(one: Features, other: Features) -> Estimate:
     variance = (m - 1) * less_one.var() + (n - 1) * less_other.var()
     reach = 1.96 * math.sqrt(variance)
     return Estimate(float(value), float(value - reach), float(value + reach))
+
+
+def kernel(one: Features, other: Features) -> Features:
+    """KID's kernel of all pairs, (x.y / F + 1)^3, (M, N)."""
+    return np.asarray((one @ other.T / one.shape[1] + 1) ** 3)
 
 
 def fid(one: Features, other: Features) -> float:
@@ -94,15 +95,14 @@ def precision_recall(reals: Features, fakes: Features, k: int = 3) -> tuple[floa
 
 def density_coverage(reals: Features, fakes: Features, k: int = 5) -> tuple[float, float]:
     """How often reals' neighbourhoods hold a fake, and the share that hold one at all (Naeem et al. 2020)."""
-    _check(reals, fakes, k + 1)
-    within = distances(reals, fakes) <= np.sort(distances(reals, reals), 1)[:, k][:, None]
+    within = neighbours(reals, fakes, k)
     return float(within.sum() / (k * len(fakes))), float(within.any(1).mean())
 
 
-def covered(reals: Features, fakes: Features, k: int = 5) -> NDArray[np.bool_]:
-    """Which reals have a fake in their neighbourhood, bool (N,): `coverage` one by one."""
+def neighbours(reals: Features, fakes: Features, k: int = 5) -> NDArray[np.bool_]:
+    """Which fakes lie in the neighbourhood of each real, as far as its k-th nearest other real; bool (N, M)."""
     _check(reals, fakes, k + 1)
-    return np.asarray(distances(reals, fakes).min(1) <= np.sort(distances(reals, reals), 1)[:, k])
+    return np.asarray(distances(reals, fakes) <= np.sort(distances(reals, reals), 1)[:, k][:, None])
 
 
 def authenticity(fakes: Features, train: Features) -> float:

@@ -115,8 +115,12 @@ def _best_words(best: dict[str, Any] | None, scores: Sequence[dict[str, Any]]) -
 def _picture(title: str, path: Path) -> str:
     if not path.exists():
         return ""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
+    return f"<h2>{html.escape(title)}</h2>{image(path.read_bytes(), title)}"
+
+
+def image(png: bytes, words: str, more: str = "") -> str:
+    """A picture within the page; `more` are further attributes."""
+    return f'<img alt="{html.escape(words)}"{more} src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
 
 PAGE = """<!doctype html>

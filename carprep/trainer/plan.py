@@ -52,9 +52,8 @@ class Plan:
 
 def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan:
     """Time a few steps on noise, and add up the rest."""
-    prepare(config, device)
     layers = tuple(layers_of(config))
-    seconds, used = _timed(config, device)
+    seconds, used = timed(config, device)
     steps = config.total(pictures)
     weights = sum(layer.parameters for layer in layers)
     # each checkpoint: generator, discriminator, average, and Adam's two moments
@@ -67,7 +66,9 @@ def plan(config: Config, pictures: int, device: torch.device, out: Path) -> Plan
                 tuple(_advice(config, pictures, seconds * steps, disk, free, device)))  # fmt: skip
 
 
-def _timed(config: Config, device: torch.device) -> tuple[float, int]:
+def timed(config: Config, device: torch.device) -> tuple[float, int]:
+    """Seconds a step on noise, and the most memory that was in use, bytes."""
+    prepare(config, device)
     team = Team(config, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = begin(replace(config, window=10), Path(), {}, 0, team, device)
@@ -119,7 +120,7 @@ def lack_of_memory(config: Config, device: torch.device) -> str:
         torch.cuda.empty_cache()
 
     def tried(batch: int) -> None:
-        _timed(replace(config, batch=batch), device)
+        timed(replace(config, batch=batch), device)
 
     batch = largest_batch(config.batch, tried)
     if batch == 0:

@@ -126,7 +126,8 @@ def make_arms(
     ledger = ledgers.read(cars)
     recipe = replace(Recipe.from_toml(str(ledger.about["recipe"]), f"the ledger of {cars}"), sizes=(size,), split=0.0)
     rows = ledger.table.select(["key", "sha256", "kept", "reason", "group", "split"]).to_pylist()
-    _present(cars, raw, {row["key"] for row in rows if row["kept"]})
+    kept = {row["key"]: row["sha256"] for row in rows if row["kept"]}
+    _same_raw(cars, raw, sorted(set(kept) - {origin.key for origin in list_raw(raw).origins}))
     unreadable = set(map(str, NO_PICTURE))
     readable = tuple(Word(row["key"], "keep") for row in rows if row["reason"] not in unreadable)
     every = replace(recipe, words=readable, same="none", views=CLASSES)
@@ -135,11 +136,12 @@ def make_arms(
         return build(raw, folder / f"{name.lower()}.zip", recipe, workers=workers, cache=cache, progress=progress)
 
     rendered = built(RENDERED, every)
-    _unchanged(cars, raw, rows, rendered)
+    now = {row["key"]: row["sha256"] for row in rendered.ledger.table.select(["key", "sha256"]).to_pylist()}
+    _same_raw(cars, raw, [key for key, sha256 in kept.items() if now.get(key) != sha256])
     there = {row["key"] for row in rows}  # what was laid into RAW after the set was built is not what it was built from
     stacks = {RENDERED: Stack.read(rendered.zips[size]).of(there)}
     # the same rendering, so the set's own photos are a part of it; its thresholds for another size do not count
-    stacks[CURATED] = stacks[RENDERED].of({row["key"] for row in rows if row["kept"]})
+    stacks[CURATED] = stacks[RENDERED].of(set(kept))
     if RAW in names:
         stacks[RAW] = Stack.read(built(RAW, replace(every, look="none", face="keep")).zips[size]).of(there)
     group = {row["key"]: row["group"] or row["key"] for row in rows}
@@ -191,23 +193,13 @@ def hold_out(accepted: Sequence[str], group: Mapping[str, str]) -> set[str]:
     return held
 
 
-def _present(cars: Path, raw: Path, kept: set[str]) -> None:
-    gone = sorted(kept - {origin.key for origin in list_raw(raw).origins})
+def _same_raw(cars: Path, raw: Path, gone: Sequence[str]) -> None:
+    """Refuse where photos that the zip holds are not in RAW as they were."""
     if gone:
-        raise UsageError(_OTHER.format(cars=cars, raw=raw, count=len(gone), first=gone[0]))
-
-
-def _unchanged(cars: Path, raw: Path, rows: Sequence[Mapping[str, Any]], now: Report) -> None:
-    found = {(row["key"], row["sha256"]) for row in now.ledger.table.select(["key", "sha256"]).to_pylist()}
-    gone = [row["key"] for row in rows if row["kept"] and (row["key"], row["sha256"]) not in found]
-    if gone:
-        raise UsageError(_OTHER.format(cars=cars, raw=raw, count=len(gone), first=gone[0]))
-
-
-_OTHER = (
-    "{cars} was not built from {raw}: {count} of its photos are not there or have changed, for example {first}; "
-    "name the folder that it was built from, or build again"
-)
+        raise UsageError(
+            f"{cars} was not built from {raw}: {len(gone)} of its photos are not there or have changed, for example "
+            f"{gone[0]}; name the folder that it was built from, or build again"
+        )
 
 
 def _accepted(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from carprep.trainer.alarms import MANY, NEAR
@@ -14,11 +15,11 @@ from carprep.trainer.metrics import (
     Estimate,
     Features,
     authenticity,
-    covered,
     density_coverage,
     fid,
     kid,
     nearest,
+    neighbours,
     precision_recall,
 )
 from carprep.verdict.arms import CURATED, RENDERED, RENDERED_K
@@ -143,29 +144,31 @@ def figures(
     """Everything told of one arm; means over seeds where nothing else is said."""
     first = rulers[0].name
     fakes, real = _of(runs, first), held[first]
-    spread = [density_coverage(real, one) for one in fakes]
-    found = {f"kid[{ruler.name}]": float(np.mean([kid(one, held[ruler.name]).value for one in _of(runs, ruler.name)]))
-             for ruler in rulers}  # fmt: skip
-    ranges = [precision_recall(real, one) for one in fakes]
-    fids = [fid_with_floor(one, real) for one in fakes]
+    kids = {f"kid[{ruler.name}]": float(np.mean([kid(one, held[ruler.name]).value for one in _of(runs, ruler.name)]))
+            for ruler in rulers}  # fmt: skip
+    each = [nearness(one, real) for one in fakes]
     known = memory_tests(fakes[0], train[first], real)
     return {
         "pictures": len(train[first]),
-        **found,
-        "fid": float(np.mean([value for value, _, _ in fids])),
-        "fid_floor": fids[0][1],
-        "fid_pictures": fids[0][2],
-        "precision": float(np.mean([precision for precision, _ in ranges])),
-        "recall": float(np.mean([recall for _, recall in ranges])),
-        "density": float(np.mean([density for density, _ in spread])),
-        "coverage": float(np.mean([share for _, share in spread])),
-        "coverages": [share for _, share in spread],
+        **kids,
+        **{name: float(np.mean([one[name] for one in each])) for name in each[0]},
+        "fid_pictures": int(each[0]["fid_pictures"]),
+        "coverages": [one["coverage"] for one in each],
         "coverage_by": coverage_by(fakes[0], real, kinds),
         "memory": known,
         "memorised": memorised(known),
         "alarms": sorted({alarm for run in runs for alarm in run.alarms}),
         "curve": {ruler.name: _curve(runs, ruler.name, held[ruler.name]) for ruler in rulers[:2]},
     }
+
+
+def nearness(fakes: Features, reals: Features) -> dict[str, float]:
+    """fid, fid_floor and of how many pictures both are, fid_pictures; precision, recall, density, coverage."""
+    distance, floor, count = fid_with_floor(fakes, reals)
+    precision, recall = precision_recall(reals, fakes)
+    density, coverage = density_coverage(reals, fakes)
+    return {"fid": distance, "fid_floor": floor, "fid_pictures": float(count), "precision": precision,
+            "recall": recall, "density": density, "coverage": coverage}  # fmt: skip
 
 
 def fid_with_floor(fakes: Features, reals: Features) -> tuple[float, float, int]:
@@ -178,7 +181,7 @@ def fid_with_floor(fakes: Features, reals: Features) -> tuple[float, float, int]
 
 def coverage_by(fakes: Features, held: Features, kinds: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
     """Share of the held-out pictures of each view and each colour that a fake comes near."""
-    seen = covered(held, fakes)
+    seen: NDArray[np.bool_] = np.asarray(neighbours(held, fakes).any(1))
     found: dict[str, dict[str, float]] = {}
     for kind, values in kinds.items():
         names = np.array([value or "unknown" for value in values])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html as escaping
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from carprep.trainer.page import PAGE
+from carprep.trainer.page import PAGE, image
 from carprep.trainer.pictures import grid, png_bytes
 from carprep.verdict.trainings import Trained
 
@@ -146,7 +145,7 @@ def _curves(told: Mapping[str, Any]) -> str:
     axis.legend(fontsize=8)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=90, metadata={"Software": None})
-    return f"<h2>KID while training, mean over seeds</h2>{_tag(data.getvalue(), 'curves')}"
+    return f"<h2>KID while training, mean over seeds</h2>{image(data.getvalue(), 'curves')}"
 
 
 def _settings(told: Mapping[str, Any]) -> str:
@@ -163,13 +162,9 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _image(pixels: Any, columns: int | None = None) -> str:
     picture = grid(torch.from_numpy(np.ascontiguousarray(pixels)), columns)
-    return _tag(
+    return image(
         png_bytes(picture), "pictures", f' style="width:{picture.width * SHOWN // 2}px; image-rendering:pixelated"'
     )
-
-
-def _tag(png: bytes, words: str, more: str = "") -> str:
-    return f'<img alt="{words}"{more} src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
 
 STYLE = """<style>

@@ -88,9 +88,8 @@ def _shape(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     place = np.arange(SIDE) * CELLS // SIDE
     cell = (place[:, None] * CELLS + place[None]) * BINS
     histogram = np.bincount((cell + direction).ravel(), strength.ravel(), CELLS * CELLS * BINS)
-    edges = np.sqrt(
-        histogram / (histogram.sum() + 1e-6)
-    )  # Hellinger: the length is 1, and no edge outweighs all others
+    # Hellinger: the length is 1, and no edge outweighs all others
+    edges = np.sqrt(histogram / (histogram.sum() + 1e-6))
     shade = (picture.astype(int) * SHADES // 256) @ np.array([SHADES * SHADES, SHADES, 1])
     colours = np.sqrt(np.bincount(shade.ravel(), minlength=SHADES**3) / SIDE**2)
     # KID's kernel divides by the width: so the parts weigh alike and a picture's length is its width's root

@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from carprep.errors import UsageError
-from carprep.trainer.alarms import SAME, spread_of
-from carprep.trainer.metrics import Estimate, density_coverage, kid, precision_recall
+from carprep.trainer.alarms import collapsed
+from carprep.trainer.metrics import Estimate, kid
 from carprep.trainer.run import CONFIG
-from carprep.verdict.judgement import fid_with_floor, memorised, memory_tests
+from carprep.verdict.judgement import memorised, memory_tests, nearness
 from carprep.verdict.rulers import rulers
 from carprep.verdict.trainings import fakes_of
 from torch_datasets import IndianCars
@@ -84,23 +84,18 @@ def score(cars: Path, fakes: Path, *, features: str = "", count: int = 2000, dev
         )
     one, other = ({ruler.name: ruler.measure(pixels) for ruler in measures} for pixels in (drawn, reals))
     first = measures[0].name
-    fid, floor, matched = fid_with_floor(one[first], other[first])
-    precision, recall = precision_recall(other[first], one[first])
-    density, coverage = density_coverage(other[first], one[first])
     memory: dict[str, float] = {}
     if held:
         memory = memory_tests(one[first], measures[0].measure(IndianCars(cars).tensor()), other[first])
-    figures = {"fid": fid, "fid_floor": floor, "fid_pictures": float(matched), "precision": precision,
-               "recall": recall, "density": density, "coverage": coverage}  # fmt: skip
     against = f"{len(reals):,} {'held-out pictures' if held else 'pictures'} of {cars.name}"
     kids = {ruler.name: kid(one[ruler.name], other[ruler.name]) for ruler in measures}
+    figures = nearness(one[first], other[first])
     return Score(against, len(drawn), kids, figures, memory, tuple(_warnings(drawn, reals, memory)))
 
 
 def _warnings(fakes: Tensor, reals: Tensor, memory: dict[str, float]) -> list[str]:
-    spreads = [spread_of(pixels) for pixels in (fakes, reals)]
     found = []
-    if spreads[0] < SAME * spreads[1]:
+    if spreads := collapsed(fakes, reals):
         found.append(f"collapsed: the fakes differ by {spreads[0]:.1f} of 255 a pixel, the reals by {spreads[1]:.1f}")
     if memory and memorised(memory):
         found.append("memorised: the fakes are nearer to the training pictures than new photos are")

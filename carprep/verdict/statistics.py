@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from carprep.trainer.metrics import Features
+from carprep.trainer.metrics import Features, kernel
 
 LEVEL = 0.95
 POWER = 0.8  # of the smallest visible difference: one that large is seen in four of five runs
@@ -52,11 +52,6 @@ class Difference:
         return dict(vars(self))
 
 
-def kernel_mean(one: Features, other: Features) -> NDArray[np.float64]:
-    """For each row of `other`, the mean of KID's kernel (x.y / F + 1)^3 over the rows of `one`; (N,)."""
-    return np.asarray(((one @ other.T / one.shape[1] + 1) ** 3).mean(0))
-
-
 def kid_difference(
     these: Sequence[Features], those: Sequence[Features], held: Features, groups: Sequence[str] | None = None
 ) -> Difference:
@@ -77,16 +72,14 @@ def kid_difference(
     """
     if len(these) != len(those) or not these:
         raise ValueError(f"{len(these)} seeds against {len(those)}")
-    values, slopes, spreads = [], [], []
+    values, slopes = [], []
     for one, other in zip(these, those, strict=True):
-        (own, own_spread, own_mean), (its, its_spread, its_mean) = _within(one, held), _within(other, held)
-        slope = 2 * (its_mean - own_mean)
-        values.append(own - its + slope.mean())
+        slope = 2 * (kernel(other, held).mean(0) - kernel(one, held).mean(0))
+        values.append(_within(one) - _within(other) + slope.mean())
         slopes.append(slope)
-        spreads.append(own_spread + its_spread)
     seeds = len(values)
     of_held, free = _of_mean(np.mean(slopes, 0), groups)
-    of_seeds = np.var(values, ddof=1) / seeds if seeds > 1 else spreads[0]
+    of_seeds = np.var(values, ddof=1) / seeds if seeds > 1 else _spread(these[0], held) + _spread(those[0], held)
     return _interval(float(np.mean(values)), float(of_seeds), seeds - 1 if seeds > 1 else len(these[0]) - 1,
                      of_held, free, seeds)  # fmt: skip
 
@@ -98,25 +91,27 @@ def _of_mean(values: NDArray[np.float64], groups: Sequence[str] | None) -> tuple
     return float(len(sums) / (len(sums) - 1) * np.square(sums).sum() / len(values) ** 2), len(sums) - 1
 
 
-def _within(fakes: Features, held: Features) -> tuple[float, float, NDArray[np.float64]]:
-    """Mean kernel of a set with itself off the diagonal; the variance of its part of KID; kernel means at `held`.
+def _within(fakes: Features) -> float:
+    """Mean kernel of a set with itself, off the diagonal."""
+    pairs, count = kernel(fakes, fakes), len(fakes)
+    np.fill_diagonal(pairs, 0)
+    return float(pairs.sum() / (count * (count - 1)))
 
-    The variance is the jackknife's, less what it counts twice: the part that no single picture explains (Efron and
-    Stein 1981).
+
+def _spread(fakes: Features, held: Features) -> float:
+    """The variance that KID has from its fakes.
+
+    The jackknife's, less what it counts twice: the part that no single picture explains (Efron and Stein 1981).
     """
-    count = len(fakes)
-    kernel = np.asarray((fakes @ fakes.T / fakes.shape[1] + 1) ** 3)
-    np.fill_diagonal(kernel, 0)
-    sums = kernel.sum(1)
-    across = np.asarray((fakes @ held.T / fakes.shape[1] + 1) ** 3)
-    means, value = across.mean(1), float(sums.sum() / (count * (count - 1)))
+    count, pairs = len(fakes), kernel(fakes, fakes)
+    np.fill_diagonal(pairs, 0)
+    sums, means = pairs.sum(1), kernel(fakes, held).mean(1)
     less_one = (sums.sum() - 2 * sums) / ((count - 1) * (count - 2)) - 2 * (means.sum() - means) / (count - 1)
     own = sums / (count - 1)
-    rest = kernel - own[:, None] - own[None] + value
+    rest = pairs - own[:, None] - own[None] + own.mean()
     np.fill_diagonal(rest, 0)
     unexplained = float(2 * np.square(rest).sum() / (count * (count - 1)) / count**2)
-    spread = max(0.0, float((count - 1) * less_one.var()) - unexplained)
-    return value, spread, np.asarray(across.mean(0))
+    return max(0.0, float((count - 1) * less_one.var()) - unexplained)
 
 
 def mean_difference(these: Sequence[float], those: Sequence[float]) -> Difference:

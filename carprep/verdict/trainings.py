@@ -6,7 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from carprep import files
 from carprep.errors import AlarmStop, RunError, UsageError
 from carprep.progress import Progress
 from carprep.trainer import Config, train
-from carprep.trainer.alarms import SAME, spread_of
+from carprep.trainer.alarms import collapsed
 from carprep.trainer.judge import generate, latents, views_like
 from carprep.trainer.metrics import Features
 from carprep.trainer.sample import load
@@ -63,7 +63,7 @@ class Job:
     """One training.
 
     Attributes:
-        pixels: .npy of the arm's stack, uint8 (N, 3, S, S); rows: which of them.
+        pixels: .npy of the arm's stack, uint8 (N, 3, S, S); sha256: of that file; rows: which of the pictures.
         fakes, early: how many are drawn at the end, and at each checkpoint before; 0 for none there.
         ruler: as of `rulers`.
     """
@@ -72,6 +72,7 @@ class Job:
     seed: int
     config: str
     pixels: Path
+    sha256: str
     rows: tuple[int, ...]
     fakes: int
     ruler: str
@@ -83,7 +84,7 @@ class Job:
     def identity(self) -> str:
         """One hash over all that the training depends on."""
         drawn = self.fakes, self.early, self.ruler
-        told = (self.arm, self.seed, self.config, files.sha256_of(self.pixels), self.rows, drawn)
+        told = (self.arm, self.seed, self.config, self.sha256, self.rows, drawn)
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
@@ -156,8 +157,7 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 
 def one(job: Job) -> None:
-    """Train, draw, measure, write; all errors of the training itself are its result."""
-    _claim(job)
+    """Train, draw, measure, write, where `is_done` said no; what ends the training itself is its result."""
     config = Config.from_toml(job.config)
     pixels = torch.from_numpy(np.load(job.pixels, mmap_mode="r")[list(job.rows)])
     folder, trouble = job.folder / "run", ""
@@ -179,7 +179,6 @@ def one(job: Job) -> None:
         fakes = fakes_of(folder / "checkpoints" / "latest.pt", job.fakes, job.device)
         for ruler in measures:
             found[f"features/{ruler.name}"] = ruler.measure(fakes).astype(np.float32)
-            found[f"early/{ruler.name}/{config.steps}"] = found[f"features/{ruler.name}"]
         found["grid"] = fakes[:GRID].numpy()
         trouble = _collapsed(fakes, pixels)
     about = {"trouble": trouble, "alarms": list(alarms)}
@@ -197,8 +196,8 @@ def fakes_of(checkpoint: Path, count: int, device: str) -> Tensor:
 
 
 def _collapsed(fakes: Tensor, reals: Tensor) -> str:
-    spreads = [spread_of(pixels[:SPREAD]) for pixels in (fakes, reals)]
-    if spreads[0] >= SAME * spreads[1]:
+    spreads = collapsed(fakes[:SPREAD], reals[:SPREAD])
+    if spreads is None:
         return ""
     return (
         f"collapsed: its pictures differ by {spreads[0]:.1f} of 255, those that it was trained on by {spreads[1]:.1f}"
@@ -206,7 +205,7 @@ def _collapsed(fakes: Tensor, reals: Tensor) -> str:
 
 
 def is_done(job: Job) -> bool:
-    """Whether this very training was finished by an earlier call.
+    """Whether this very training was finished by an earlier call; its folder is this training's from now on.
 
     Raises:
         UsageError: another one lies there: on other pictures, or with other settings.
@@ -232,15 +231,12 @@ def read(job: Job) -> Trained:
     features: dict[str, Features] = {}
     early: dict[str, dict[int, Features]] = {}
     with np.load(job.folder / "features.npz") as found:
-        for name, values in _items(found):
+        for name, values in found.items():
             kind, *rest = name.split("/")
             if kind == "features":
                 features[rest[0]] = values.astype(np.float64)
+                early.setdefault(rest[0], {})[Config.from_toml(job.config).steps] = features[rest[0]]
             elif kind == "early":
                 early.setdefault(rest[0], {})[int(rest[1])] = values.astype(np.float64)
         grid = found["grid"] if "grid" in found else np.zeros((0, 3, 8, 8), np.uint8)
     return Trained(job.arm, job.seed, features, early, grid, about["trouble"], tuple(about["alarms"]))
-
-
-def _items(found: Any) -> Iterator[tuple[str, np.ndarray]]:
-    return ((name, found[name]) for name in found.files)

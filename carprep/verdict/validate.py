@@ -20,7 +20,7 @@ from carprep.progress import Progress, silent, span
 from carprep.trainer import Config
 from carprep.trainer.machine import device_of
 from carprep.trainer.metrics import Features
-from carprep.trainer.plan import plan
+from carprep.trainer.plan import timed
 from carprep.verdict import arms as armed
 from carprep.verdict import page
 from carprep.verdict.arms import ARMS, FEW, QUICK, Arms, make_arms, stack_of
@@ -112,9 +112,13 @@ def _compared(
     """Train, measure, judge, write."""
     measuring = time.monotonic()
     held = {ruler.name: ruler.measure(made.held.pixels) for ruler in rulers}
-    for words in _pace(made, settings, workers, out, (time.monotonic() - measuring) / len(made.held)):
+    for words in _pace(settings, workers, (time.monotonic() - measuring) / len(made.held)):
         say(words)
-    stacks = {name: {r.name: r.measure(stack.pixels) for r in rulers} for name, stack in made.stacks.items()}
+    stacks = {name: {r.name: r.measure(stack.pixels) for r in rulers} for name, stack in made.stacks.items()
+              if name != armed.CURATED}  # fmt: skip
+    place = {key: row for row, key in enumerate(made.stacks[armed.RENDERED].keys)}
+    curated = [place[key] for key in made.stacks[armed.CURATED].keys]  # a part of RENDERED, so it is measured already
+    stacks[armed.CURATED] = {name: values[curated] for name, values in stacks[armed.RENDERED].items()}
     own = stacks[armed.RENDERED][rulers[0].name]
     rows = {(arm, seed): made.rows(arm, seed, lambda: own) for arm in settings.arms for seed in range(settings.seeds)}
     runs = run(_jobs(made, rows, settings, out), workers, progress)
@@ -155,7 +159,7 @@ def _words(made: Arms, settings: Settings) -> Sequence[str]:
     return lines
 
 
-def _pace(made: Arms, settings: Settings, workers: int, out: Path, measuring: float) -> Sequence[str]:
+def _pace(settings: Settings, workers: int, measuring: float) -> Sequence[str]:
     """Without a GPU, what it will take.
 
     Args:
@@ -166,7 +170,8 @@ def _pace(made: Arms, settings: Settings, workers: int, out: Path, measuring: fl
         return []
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # as each training will have
-    seconds = plan(settings.config(armed.CURATED, 0), made.k, device, out).seconds
+    config = settings.config(armed.CURATED, 0)
+    seconds = timed(config, device)[0] * config.steps
     torch.set_num_threads(before)
     seconds += START + measuring * min(workers, processors()) * (settings.fakes + 3 * settings.early)
     seconds *= len(settings.arms) * settings.seeds / min(workers, processors())
@@ -175,14 +180,17 @@ def _pace(made: Arms, settings: Settings, workers: int, out: Path, measuring: fl
 
 
 def _jobs(made: Arms, rows: dict[tuple[str, int], np.ndarray], settings: Settings, out: Path) -> list[Job]:
+    hashes = {}
     for name, stack in made.stacks.items():
-        with files.written(out / "arms" / f"{name.lower()}.npy") as file:
+        path = out / "arms" / f"{name.lower()}.npy"
+        with files.written(path) as file:
             np.save(file, stack.pixels.numpy())
+        hashes[name] = files.sha256_of(path)
     device = str(device_of(settings.device))
     return [
         Job(arm, seed, settings.config(arm, seed).to_toml(), out / "arms" / f"{stack_of(arm).lower()}.npy",
-            tuple(int(row) for row in rows[arm, seed]), settings.fakes, settings.features, device,
-            out / "runs" / f"{arm.lower()}-{seed}", settings.early)
+            hashes[stack_of(arm)], tuple(int(row) for row in rows[arm, seed]), settings.fakes, settings.features,
+            device, out / "runs" / f"{arm.lower()}-{seed}", settings.early)
         for seed in range(settings.seeds)
         for arm in settings.arms
     ]  # fmt: skip
